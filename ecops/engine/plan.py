@@ -1,0 +1,117 @@
+"""A playbook and a day -> the dated plan: which step begins and is due when, what waits for what. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from graphlib import TopologicalSorter
+
+from ecops.errors import BadCall
+from ecops.playbook.check import needs_of
+from ecops.playbook.dates import DAY, LAUNCH, READY, BadRule, DateRule, Moment, parse_moment, resolve
+from ecops.playbook.model import Playbook, Step
+
+
+@dataclass(frozen=True)
+class StepPlan:
+    """One step with its times (aware UTC instants). `due` stays open where it counts from `ready`."""
+
+    step: Step
+    ordinal: int
+    begin: datetime | None
+    due: datetime | None
+    until: datetime | None
+    provisional: bool
+    needs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Anchors by name and the steps in the playbook's order."""
+
+    anchors: dict[str, datetime]
+    steps: tuple[StepPlan, ...]
+
+    def of(self, step: str) -> StepPlan:
+        """The plan of one step."""
+        return next(plan for plan in self.steps if plan.step.id == step)
+
+
+def make_plan(playbook: Playbook, day: date, launched_at: datetime, given: Mapping[str, str]) -> Plan:
+    """Resolve every anchor and date rule. Raises BadCall for an anchor nobody knows or a required one without a time."""
+    anchors = resolve_anchors(playbook, day, launched_at, given)
+    return Plan(anchors, tuple(_plan_step(playbook, step, ordinal, anchors) for ordinal, step in enumerate(playbook.steps)))
+
+
+def resolve_anchors(playbook: Playbook, day: date, launched_at: datetime, given: Mapping[str, str]) -> dict[str, datetime]:
+    """All anchors, and D and launch beside them."""
+    if unknown := set(given) - set(playbook.anchors):
+        raise BadCall(f"{playbook.playbook} has no anchor {', '.join(sorted(unknown))}; it knows: {', '.join(playbook.anchors) or 'none'}.")
+    anchors = {DAY: datetime.combine(day, time(), playbook.zone).astimezone(UTC), LAUNCH: launched_at}
+    graph = {name: {anchor.rule.base} if anchor.rule and name not in given else set() for name, anchor in playbook.anchors.items()}
+    for name in TopologicalSorter(graph).static_order():
+        if name in playbook.anchors:
+            anchors[name] = _anchor(playbook, name, given.get(name), anchors)
+    return anchors
+
+
+def _anchor(playbook: Playbook, name: str, text: str | None, anchors: Mapping[str, datetime]) -> datetime:
+    if text is None and playbook.anchors[name].rule is None:
+        raise BadCall(f"{playbook.playbook} needs the anchor {name}; add --anchor {name}='2026-11-10 20:00'.")
+    if text is None:
+        return resolve(playbook.anchors[name].rule, anchors, playbook.zone).at
+    try:
+        return parse_moment(text, playbook.zone)
+    except BadRule as error:
+        raise BadCall(f"The anchor {name}: {error}.") from error
+
+
+def _plan_step(playbook: Playbook, step: Step, ordinal: int, anchors: Mapping[str, datetime]) -> StepPlan:
+    begin, due, until = (_moment(rule, anchors, playbook) for rule in (step.begin, step.due, step.until))
+    provisional = any(moment.provisional for moment in (begin, due, until) if moment)
+    return StepPlan(step, ordinal, begin and begin.at, due and due.at, until and until.at, provisional, needs_of(step))
+
+
+def _moment(rule: DateRule | None, anchors: Mapping[str, datetime], playbook: Playbook) -> Moment | None:
+    if rule is None or (rule.base == READY and not rule.moment):
+        return None
+    return resolve(rule, anchors, playbook.zone)
+
+
+def due_when_ready(playbook: Playbook, step: Step, due: datetime | None, ready: datetime) -> datetime | None:
+    """The due time once the step is ready: the dated one, or the rule that counts from `ready`."""
+    if due or not step.due:
+        return due
+    return resolve(step.due, {READY: ready}, playbook.zone).at
+
+
+def next_round(step: Step, at: datetime, until: datetime, now: datetime) -> datetime | None:
+    """The next moment of a repeating step after the round `at`: the latest one missed, else the coming one; None at its end.
+
+    A machine that was off catches up once, with the newest round, never with a storm of old ones.
+    """
+    following = at + step.every
+    if now > following:
+        following += ((now - following) // step.every) * step.every
+    last = at + ((until - at) // step.every) * step.every if until > at else at
+    following = min(following, last)
+    return following if following > at else None
+
+
+@dataclass(frozen=True)
+class Rung:
+    """One reminder or escalation of a step: its number, when, to which role."""
+
+    kind: str
+    rung: int
+    at: datetime
+    role: str
+
+
+def rungs(playbook: Playbook, step: Step, due: datetime | None, opened: datetime) -> list[Rung]:
+    """What people are told about an open step. Reminders whose moment lies before the opening are not caught up."""
+    if due is None:
+        return []
+    roles = step.approval.by if step.approval else (playbook.role_of(step),)
+    moments = [(index, due + span) for index, span in enumerate(step.remind)]
+    reminders = [Rung("remind", index, at, role) for index, at in moments if at >= opened for role in roles]
+    return reminders + [Rung("escalate", index, max(due + rung.after, opened), rung.to) for index, rung in enumerate(step.escalate)]

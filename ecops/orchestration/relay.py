@@ -1,0 +1,145 @@
+"""Carries our truth to Prefect: flow runs made, bars drawn, sleepers woken; and hears what people cancelled there.
+
+People's work never waits for this. When Prefect is away nothing is lost: the next look carries all that has changed.
+"""
+
+import logging
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from ecops.orchestration.api import PrefectApi, PrefectRefused, PrefectUnreachable
+from ecops.orchestration.bars import Bar
+from ecops.orchestration.deploy import deployment_of
+from ecops.service import outbox, sweep
+from ecops.service.views import role_title
+from ecops.store import tables as t
+from ecops.store.database import Store
+
+ZONE = ZoneInfo("Asia/Shanghai")
+_ENDED = {"COMPLETED", "CANCELLED", "FAILED", "CRASHED"}
+logger = logging.getLogger("ecops.relay")
+
+
+def flow_run_name(run) -> str:
+    """What a run is called in Prefect: campaign, day, shop."""
+    return f"{run.title_zh} {run.day} · {run.shops} 店 · {run.run}"
+
+
+def connect(store: Store, api: PrefectApi, run, now: datetime, shop: str | None = None) -> str:
+    """Make the one flow run of a run; the same again gives the same. Gives its id."""
+    name = f"{run.title_zh} {run.day} · {shop} · {run.run}" if shop else flow_run_name(run)
+    flow_run = api.create_flow_run(deployment_of(run.phase), name, {"run": run.run}, f"ecops-{run.run}", ["ecops", run.playbook])
+    outbox.attach(store, run.run, flow_run, now)
+    return flow_run
+
+
+def carry(store: Store, api: PrefectApi, now: datetime) -> None:
+    """One look: whatever Prefect does not know yet is told. Raises PrefectUnreachable when it is away."""
+    with store.read() as connection:
+        unheard = outbox.without_flow_run(connection)
+    for run in unheard:
+        connect(store, api, run, now, only_shop(store, run))
+    _draw(store, api, now)
+    _wake(store, api, now)
+
+
+def only_shop(store: Store, run) -> str | None:
+    """The name of the one shop of a run; None when it has several."""
+    if run.shops != 1:
+        return None
+    with store.read() as connection:
+        query = select(t.shop.c.name).join(t.run_shop, t.run_shop.c.shop == t.shop.c.shop).where(t.run_shop.c.run == run.run)
+        return connection.execute(query).scalar()
+
+
+def _draw(store: Store, api: PrefectApi, now: datetime) -> None:
+    with store.read() as connection:
+        drawings = outbox.to_draw(connection)
+    for drawing in drawings:
+        try:
+            api.put_bars(drawing.flow_run, [bar_of(bar) for bar in drawing.bars])
+        except PrefectRefused as refusal:
+            if refusal.status != 404:
+                raise
+            # Somebody deleted the flow run in Prefect: it gets a new one, with all its bars.
+            outbox.attach(store, drawing.run, None, now)
+            continue
+        outbox.drawn(store, drawing, now)
+
+
+def _wake(store: Store, api: PrefectApi, now: datetime) -> None:
+    with store.read() as connection:
+        sleepers = outbox.to_wake(connection, now)
+    for run in sleepers:
+        if run.state == "active":
+            api.wake(run.prefect_flow_run, "有可自动执行的步骤 / automated work is ready", _worker_is_dead(run))
+            outbox.woken(store, run.run, now)
+        else:
+            _end(store, api, run, now)
+
+
+def _worker_is_dead(run) -> bool:
+    """A lease that ran out, or a flow run that stays where it is though woken twice: its worker died while running or at Pending."""
+    return run.lease_until is not None or run.wakes >= 2
+
+
+def _end(store: Store, api: PrefectApi, run, now: datetime) -> None:
+    stands = api.flow_run(run.prefect_flow_run)
+    if stands is None or stands.type in _ENDED:
+        outbox.closed(store, run.run, now)
+    elif run.state == "cancelled":
+        api.set_flow_run_state(run.prefect_flow_run, "CANCELLED", "Cancelled", "已在 ecops 取消 / cancelled in ecops", force=True)
+        outbox.closed(store, run.run, now)
+    else:
+        api.wake(run.prefect_flow_run, "全部步骤已完成 / all steps are done", _worker_is_dead(run))
+        outbox.woken(store, run.run, now)
+
+
+def hear(store: Store, api: PrefectApi, now: datetime) -> None:
+    """A flow run cancelled in the Prefect UI cancels its run."""
+    with store.read() as connection:
+        runs = {row.prefect_flow_run: row.run for row in outbox.followed(connection)}
+    for state in api.flow_runs(runs) if runs else []:
+        if state.type in ("CANCELLED", "CANCELLING"):
+            sweep.cancel(store, runs[state.id], "prefect", "cancelled in the Prefect UI", now)
+
+
+def bar_of(view: Mapping[str, Any]) -> Bar:
+    """A rolled-up step as a bar of the timeline."""
+    return Bar(view["step"], view["ordinal"], view["title"], view["look"], message_of(view), view["opened_at"], view["completed_at"], view["due"], tuple(view["needs"]))
+
+
+def message_of(view: Mapping[str, Any]) -> str:
+    """Who has it, until when, how far it is."""
+    parts = [role_title(view["role"])]
+    if view["due"] and view["look"] not in ("done", "skipped", "cancelled"):
+        parts.append(f"截止 {view['due'].astimezone(ZONE):%m-%d %H:%M}")
+    if view["items_total"]:
+        parts.append(f"{view['items_done']}/{view['items_total']} 项")
+    if view["rounds"] > 1:
+        parts.append(f"第 {view['rounds']} 轮")
+    if view["shops"] > 1:
+        parts.append(f"{view['shops_done']} of {view['shops']} shops ({view['shops_done']}/{view['shops']} 店)")
+    if view["unknown"]:
+        parts.append(f"{view['unknown']} 个未知 unknown")
+    return " · ".join(parts)
+
+
+def tick(store: Store, api: PrefectApi | None, now: datetime, quiet: bool) -> bool:
+    """One round of the relay; gives whether Prefect was there. Says once when it goes away or comes back."""
+    if api is None:
+        return False
+    try:
+        carry(store, api, now)
+        hear(store, api, now)
+    except (PrefectUnreachable, PrefectRefused) as error:
+        if not quiet:
+            logger.warning("Prefect does not answer, trying again: %s", error)
+        return False
+    if quiet:
+        logger.warning("Prefect answers again")
+    return True

@@ -1,0 +1,143 @@
+"""Date rules: `day - 45d 18:00`, `+3 working days`, `24h after ready`, `2026-11-11 20:00`.
+
+    rule    = moment | [base] {offset} [time] | amount ("after" | "before") base [time]
+    base    = the name of an anchor | D | launch | ready
+    offset  = ("+" | "-") amount
+    amount  = number ("m" | "h" | "d" | "w" | "working days" | "wd")
+
+Offsets are applied left to right, then the time of day is set. Minutes and hours are elapsed time; days, weeks and working
+days move the calendar date in the playbook's time zone and keep the time of day. A rule that starts with an offset counts
+from `ready`, the moment the step can begin. `D` is midnight of the day the run is launched for, `launch` the launch itself.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from ecops.playbook.calendar import add_working_days
+
+NAME = r"[a-z][a-z0-9_]*(?:-[a-z0-9_]+)*"
+_AMOUNT = r"(?P<number>\d{1,4})\s*(?P<unit>working\s+days?|wd|min|m|h|d|w)\b"
+_OFFSET = re.compile(rf"(?P<sign>[+-])\s*{_AMOUNT}")
+_RELATION = re.compile(rf"{_AMOUNT}\s+(?P<word>after|before)\s+(?P<base>{NAME}|D)\b")
+_BASE = re.compile(rf"(?P<base>{NAME}|D)(?=\s|$)")
+_TIME = re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)")
+_MOMENT = re.compile(r"(?P<date>\d{4}-\d{2}-\d{2})(?:[ T](?P<time>\d{2}:\d{2}(?::\d{2})?))?(?P<zone>Z|[+-]\d{2}:\d{2})?")
+_UNIT_NAMES = {"min": "m", "wd": "working"}
+
+READY, LAUNCH, DAY = "ready", "launch", "D"
+
+
+class BadRule(ValueError):
+    """A text that is no date rule; the message says what was expected where."""
+
+
+@dataclass(frozen=True)
+class Offset:
+    """`number` may be negative; `unit` is one of m, h, d, w, working."""
+
+    number: int
+    unit: str
+
+
+@dataclass(frozen=True)
+class DateRule:
+    """A parsed rule. `moment` is set for an absolute time and excludes the rest."""
+
+    text: str
+    base: str = READY
+    offsets: tuple[Offset, ...] = ()
+    clock: time | None = None
+    moment: str | None = None
+
+
+@dataclass(frozen=True)
+class Moment:
+    """An aware UTC instant; `provisional` when it passed days of a year whose holidays are not announced yet."""
+
+    at: datetime
+    provisional: bool = False
+
+
+def parse_rule(text: str) -> DateRule:
+    """Text -> DateRule. Raises BadRule."""
+    text = str(text).strip()
+    if match := _MOMENT.fullmatch(text):
+        _absolute(match, ZoneInfo("UTC"))
+        return DateRule(text, moment=text)
+    base, offsets, rest = _head(text)
+    while match := _OFFSET.match(rest):
+        offsets.append(_offset(match, match["sign"]))
+        rest = rest[match.end():].lstrip()
+    at, rest = _time_of_day(rest)
+    if rest or not text:
+        raise BadRule(_explain(text, rest))
+    return DateRule(text, base, tuple(offsets), at)
+
+
+def resolve(rule: DateRule, anchors: Mapping[str, datetime], zone: ZoneInfo) -> Moment:
+    """The instant a rule means. `anchors` maps names (also D, launch, ready) to aware instants. KeyError: an unknown base."""
+    if rule.moment:
+        return Moment(_absolute(_MOMENT.fullmatch(rule.moment), zone))
+    at, provisional = anchors[rule.base], False
+    for offset in rule.offsets:
+        at, unsure = _shift(at, offset, zone)
+        provisional |= unsure
+    if rule.clock is not None:
+        at = datetime.combine(at.astimezone(zone).date(), rule.clock, zone)
+    return Moment(at.astimezone(UTC), provisional)
+
+
+def parse_moment(text: str, zone: ZoneInfo) -> datetime:
+    """`2026-11-11`, `2026-11-11 20:00`, ISO 8601 with offset -> aware UTC instant. Raises BadRule."""
+    match = _MOMENT.fullmatch(str(text).strip())
+    if not match:
+        raise BadRule(f"{text!r} is not a time; write 2026-11-11 20:00, or ISO 8601 with offset")
+    return _absolute(match, zone)
+
+
+def _head(text: str) -> tuple[str, list[Offset], str]:
+    if match := _RELATION.match(text):
+        sign = "+" if match["word"] == "after" else "-"
+        return match["base"], [_offset(match, sign)], text[match.end():].lstrip()
+    if match := _BASE.match(text):
+        return match["base"], [], text[match.end():].lstrip()
+    return READY, [], text
+
+
+def _offset(match: re.Match, sign: str) -> Offset:
+    unit = "working" if match["unit"].startswith("working") else _UNIT_NAMES.get(match["unit"], match["unit"])
+    return Offset(int(sign + match["number"]), unit)
+
+
+def _time_of_day(rest: str) -> tuple[time | None, str]:
+    match = _TIME.match(rest)
+    if not match:
+        return None, rest
+    return time(int(match["hour"]), int(match["minute"])), rest[match.end():].lstrip()
+
+
+def _shift(at: datetime, offset: Offset, zone: ZoneInfo) -> tuple[datetime, bool]:
+    if offset.unit in "mh":
+        return at + timedelta(**{"m": {"minutes": offset.number}, "h": {"hours": offset.number}}[offset.unit]), False
+    local = at.astimezone(zone)
+    if offset.unit == "working":
+        day, unsure = add_working_days(local.date(), offset.number)
+        return datetime.combine(day, local.time(), zone), unsure
+    days = offset.number * (7 if offset.unit == "w" else 1)
+    return datetime.combine(local.date() + timedelta(days=days), local.time(), zone), False
+
+
+def _absolute(match: re.Match, zone: ZoneInfo) -> datetime:
+    try:
+        at = datetime.fromisoformat(f"{match['date']}T{match['time'] or '00:00'}{match['zone'] or ''}")
+    except ValueError as error:
+        raise BadRule(f"{match.group()!r} is not a date of the calendar") from error
+    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _explain(text: str, rest: str) -> str:
+    where = f"stuck at {rest!r}" if rest and rest != text else "nothing in it is understood"
+    return f"{text!r} is not a date rule ({where}); write for example 'day - 45d 18:00', '+3 working days' or '24h after ready'"

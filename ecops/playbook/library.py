@@ -1,0 +1,90 @@
+"""Where playbooks lie and how one is found: a key, or the path of a file."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+from ecops.errors import BadCall, NotFound
+from ecops.playbook.check import ERROR, Problem, TaskFacts, read_playbook
+from ecops.playbook.model import Playbook
+from ecops.playbook.source import MAX_BYTES
+
+CALENDARS = "calendars"
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """The folders playbooks are looked up in, first found wins, and the tasks they may name."""
+
+    folders: tuple[Path, ...]
+    tasks: Mapping[str, TaskFacts]
+
+    def files(self) -> Iterator[Path]:
+        """Every playbook file, in order of folder and name; `calendars` beside them holds windows of the year, no playbooks."""
+        for folder in self.folders:
+            yield from (path for path in sorted(folder.rglob("*.yaml")) if path.parent.name != CALENDARS)
+
+    def keys(self) -> dict[str, Path]:
+        """The file of every key; of two files with one key the first folder's counts."""
+        return {self._key(path): path for path in reversed(list(self.files()))}
+
+    def check(self, path: Path) -> tuple[Playbook | None, list[Problem]]:
+        """Read one file and say everything that is wrong with it."""
+        try:
+            if path.stat().st_size > MAX_BYTES:
+                return None, [Problem(str(path), 1, 1, "too-large", f"The file is larger than {MAX_BYTES // 1024} KB.", "Split the playbook.")]
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            return None, [Problem(str(path), 1, 1, "encoding", "The file is not UTF-8 text.", "Save it as UTF-8.")]
+        except OSError as error:
+            raise NotFound(f"{path} cannot be read ({error.strerror}); name a playbook file.") from error
+        return read_playbook(text, str(path), self.tasks)
+
+    def find(self, key: str) -> Playbook:
+        """The playbook of this key, or of this file. Raises NotFound, or BadCall when it has errors."""
+        path = self._path(key)
+        playbook, problems = self.check(path)
+        if playbook is None:
+            errors = [problem for problem in problems if problem.severity == ERROR]
+            more = f" ({len(errors) - 1} more: ecops playbook check {path})" if len(errors) > 1 else ""
+            raise BadCall(f"{errors[0]}{more}")
+        return playbook
+
+    def _path(self, key: str) -> Path:
+        if key.endswith((".yaml", ".yml")) or "/" in key and Path(key).exists():
+            if not Path(key).is_file():
+                raise NotFound(f"There is no playbook file {key}.")
+            return Path(key)
+        by_key = self.keys()
+        if key in by_key:
+            return by_key[key]
+        near = get_close_matches(key, by_key, n=1)
+        hint = f"Did you mean {near[0]}?" if near else "Known: " + ", ".join(sorted(by_key)) + "."
+        raise NotFound(f"There is no playbook {key}. {hint}")
+
+    @staticmethod
+    def _key(path: Path) -> str:
+        """The key a file declares in its `playbook:` line, without reading the rest; its name when it has none."""
+        with path.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if line.startswith("playbook:"):
+                    return line.removeprefix("playbook:").split("#")[0].strip().strip("'\"")
+        return path.stem
+
+
+def digest(playbook: Playbook) -> str:
+    """What makes two playbooks the same: a short hash of all their fields."""
+    text = json.dumps(playbook.model_dump(mode="json", by_alias=True), sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def folders_from(extra: Sequence[Path]) -> tuple[Path, ...]:
+    """The given folders that exist, then the playbooks that come with the product."""
+    import playbooks
+
+    # The same folder can stand twice on a namespace package's path, once through the current directory.
+    ours = (Path(folder).resolve() for folder in playbooks.__path__)
+    return tuple(dict.fromkeys((*(folder.resolve() for folder in extra if folder.is_dir()), *ours)))

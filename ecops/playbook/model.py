@@ -1,0 +1,384 @@
+"""The frozen Playbook: what a YAML file means once it is read.
+
+Every field has an executor. Unknown fields are refused, and so is a field that would do nothing where it stands.
+The JSON Schema (`ecops playbook schema`) is made from these classes.
+"""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
+
+from ecops.playbook.dates import NAME, DateRule, parse_rule
+from ecops.playbook.template import names_used
+from ecops.quantity import parse_duration
+
+DUTIES = {
+    "platform": "平台基础管理",
+    "users": "用户运营",
+    "goods": "商品运营",
+    "marketing": "营销推广",
+    "data": "数据分析",
+    "supply": "供应链协同",
+    "service": "客户服务",
+    "compliance": "合规风控",
+}
+ROLES = {
+    "operations": "运营",
+    "media": "投放",
+    "content": "内容设计",
+    "crm": "会员运营",
+    "merchandising": "商品",
+    "supply": "供应链",
+    "service": "客服",
+    "compliance": "合规",
+    "analysis": "数据分析",
+    "technology": "技术",
+    "management": "管理层",
+}
+PHASES = {"preparation": "筹备期", "daily": "日常运营", "campaign": "活动期", "review": "复盘期"}
+STAGES = {
+    "preparation": ["set-up"],
+    "daily": ["routine"],
+    "campaign": ["prep", "execution", "wrap-up"],
+    "review": ["review"],
+}
+
+
+def _rule(value: Any) -> DateRule:
+    return value if isinstance(value, DateRule) else parse_rule(value)
+
+
+def _signed(value: Any) -> timedelta:
+    text = str(value).strip()
+    return -parse_duration(text[1:]) if text.startswith("-") else parse_duration(text.removeprefix("+"))
+
+
+def _text_of(span: timedelta) -> str:
+    minutes = int(span.total_seconds() // 60)
+    sign, minutes = ("-", -minutes) if minutes < 0 else ("", minutes)
+    for unit, size in (("d", 1440), ("h", 60)):
+        if minutes % size == 0:
+            return f"{sign}{minutes // size}{unit}"
+    return f"{sign}{minutes}m"
+
+
+def _condition(value: str) -> str:
+    names_used(value.strip().removeprefix("{{").removesuffix("}}"), expression=True)
+    return value
+
+
+def _template(value: str) -> str:
+    names_used(value)
+    return value
+
+
+def _with(value: dict) -> dict:
+    for part in value.values():
+        if isinstance(part, str):
+            names_used(part)
+    return value
+
+
+Key = Annotated[str, Field(pattern=rf"^{NAME}$", max_length=64)]
+Rule = Annotated[
+    DateRule,
+    BeforeValidator(_rule),
+    PlainSerializer(lambda rule: rule.text),
+    WithJsonSchema({"type": "string", "description": "A date rule, such as 'day - 45d 18:00' or '+3 working days'."}),
+]
+Span = Annotated[
+    timedelta,
+    BeforeValidator(_signed),
+    PlainSerializer(_text_of),
+    WithJsonSchema({"type": "string", "pattern": r"^[+-]?\d+ ?(m|min|h|d|w)$", "description": "A duration such as 90m, 4h, 2d."}),
+]
+Template = Annotated[str, AfterValidator(_template)]
+Condition = Annotated[str, AfterValidator(_condition)]
+Phase = Literal["preparation", "daily", "campaign", "review"]
+Duty = Literal[tuple(DUTIES)]
+EvidenceType = Literal["tick", "number", "text", "link", "file", "choice"]
+
+
+class Part(BaseModel):
+    """Base of everything in a playbook: frozen, and nothing unknown is accepted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, populate_by_name=True)
+
+
+class Text(Part):
+    """What people read, Chinese first. A plain text stands for both languages."""
+
+    zh: Template
+    en: Template
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_plain(cls, value: Any) -> Any:
+        return {"zh": value, "en": value} if isinstance(value, str) else value
+
+
+class Anchor(Part):
+    """A named instant. `at`: always this rule; `default`: this rule unless the launch says otherwise."""
+
+    at: Rule | None = None
+    default: Rule | None = None
+    required: bool = False
+    title: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_rule(self) -> Self:
+        if self.at and self.default:
+            raise ValueError("an anchor has either 'at' or 'default'; keep one")
+        if not (self.at or self.default or self.required):
+            raise ValueError("this anchor can never have a time; give it 'default' or make it 'required: true'")
+        return self
+
+    @property
+    def rule(self) -> DateRule | None:
+        """The rule that gives its time when the launch does not."""
+        return self.at or self.default
+
+
+class Param(Part):
+    """A value of the launch, typed. Money is written in yuan, percents as 8%."""
+
+    type: Literal["money", "percent", "integer", "number", "text", "flag", "choice", "date", "duration"]
+    required: bool = False
+    default: Any = None
+    min: Any = None
+    max: Any = None
+    choices: tuple[str, ...] = ()
+    title: Text | None = None
+
+    @model_validator(mode="after")
+    def _sense(self) -> Self:
+        if (self.type == "choice") != bool(self.choices):
+            raise ValueError("'choices' belongs to a parameter of type choice, and such a parameter needs them")
+        if self.required and self.default is not None:
+            raise ValueError("a required parameter takes no default; remove one of the two")
+        return self
+
+
+class Evidence(Part):
+    """What closes an item beside the tick itself."""
+
+    type: EvidenceType = "tick"
+    required: bool = True
+    unit: str | None = None
+    min: Decimal | None = None
+    max: Decimal | None = None
+    choices: tuple[str, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_plain(cls, value: Any) -> Any:
+        return {"type": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _sense(self) -> Self:
+        if self.type != "number" and (self.unit, self.min, self.max) != (None, None, None):
+            raise ValueError("'unit', 'min' and 'max' do something for evidence of type number only")
+        if (self.type == "choice") != bool(self.choices):
+            raise ValueError("'choices' belongs to evidence of type choice, and such evidence needs them")
+        return self
+
+
+class Item(Part):
+    """One line of a checklist."""
+
+    id: Key | None = None
+    title: Text
+    evidence: Evidence = Evidence()
+    role: Key | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_plain(cls, value: Any) -> Any:
+        return {"title": value} if isinstance(value, str) else value
+
+
+class Each(Part):
+    """A checklist made of a task's outcome: one item a row of the list `steps.<step>.<list>`."""
+
+    each: Annotated[str, Field(pattern=rf"^steps\.{NAME}\.{NAME}$")]
+    item: Text
+    key: str = "item_id"
+    evidence: Evidence = Evidence()
+
+    @property
+    def step(self) -> str:
+        """The step whose outcome is read."""
+        return self.each.split(".")[1]
+
+    @property
+    def list(self) -> str:
+        """The name of the list in that outcome."""
+        return self.each.split(".")[2]
+
+
+class Approval(Part):
+    """A gate: `quorum` approvals by holders of the roles in `by`. `not: requester` keeps the person who launched out."""
+
+    by: Annotated[tuple[Key, ...], Field(min_length=1), BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
+    quorum: Annotated[int, Field(ge=1, le=20)] = 1
+    exclude: Annotated[Literal["requester"] | None, Field(alias="not")] = None
+
+
+class Escalation(Part):
+    """Tell the holders of `to` when the step is still unfinished `after` its due time."""
+
+    after: Span
+    to: Key
+
+
+class Step(Part):
+    """One step: exactly one of `task`, `checklist`, `approval`, `milestone`."""
+
+    id: Key
+    title: Text | None = None
+    note: Text | None = None
+    stage: Key | None = None
+    duty: Duty | None = None
+    serves: tuple[str, ...] = ()
+    task: Annotated[str, Field(pattern=r"^[a-z_]+\.[a-z_]+$")] | None = None
+    with_: Annotated[dict[str, Any], Field(alias="with"), AfterValidator(_with)] = {}
+    checklist: tuple[Item, ...] | Each | None = None
+    approval: Approval | None = None
+    milestone: bool = False
+    scope: Literal["shop", "run"] | None = None
+    role: Key | None = None
+    needs: tuple[Key, ...] = ()
+    when: Condition | None = None
+    start: Rule | None = None
+    due: Rule | None = None
+    every: Span | None = None
+    from_: Annotated[Rule | None, Field(alias="from")] = None
+    until: Rule | None = None
+    remind: tuple[Span, ...] = ()
+    escalate: tuple[Escalation, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _milestone_mark(cls, value: Any) -> Any:
+        return value | {"milestone": True} if isinstance(value, dict) and "milestone" in value and value["milestone"] is None else value
+
+    @model_validator(mode="after")
+    def _sense(self) -> Self:
+        for problem in _senseless(self):
+            raise ValueError(problem)
+        return self
+
+    @property
+    def kind(self) -> str:
+        """task, checklist, approval or milestone."""
+        return next(kind for kind in ("task", "checklist", "approval", "milestone") if getattr(self, kind))
+
+    @property
+    def per_shop(self) -> bool:
+        """True where every shop has its own step run: tasks and checklists unless `scope: run`."""
+        return self.scope == "shop" or (self.scope is None and self.kind in ("task", "checklist"))
+
+    @property
+    def begin(self) -> DateRule | None:
+        """The rule before which the step never starts."""
+        return self.from_ if self.every else self.start
+
+
+def _senseless(step: Step):
+    """Fields that would do nothing where they stand, as sentences."""
+    kinds = [kind for kind in ("task", "checklist", "approval", "milestone") if getattr(step, kind)]
+    if len(kinds) != 1:
+        yield f"a step is exactly one of task, checklist, approval or milestone; this one is {' and '.join(kinds) or 'none'}"
+        return
+    if step.with_ and not step.task:
+        yield "'with' does something for a task only; remove it"
+    if step.every and not step.task:
+        yield "'every' repeats a task only; remove it"
+    if step.every and step.every < timedelta(minutes=1):
+        yield "'every' must be one minute or more"
+    if bool(step.every) != bool(step.from_) or bool(step.every) != bool(step.until):
+        yield "'every', 'from' and 'until' belong together; give all three"
+    if step.every and step.start:
+        yield "a repeating step begins at 'from'; remove 'start'"
+    if (step.remind or step.escalate) and not step.due:
+        yield "'remind' and 'escalate' count from 'due'; give the step a due time"
+    if (step.remind or step.escalate or step.role) and step.milestone:
+        yield "nobody works on a milestone; remove 'role', 'remind' and 'escalate'"
+    if step.approval and step.role:
+        yield "an approval is for the roles in 'by'; remove 'role'"
+    if isinstance(step.checklist, tuple) and not step.checklist:
+        yield "a checklist needs at least one item"
+
+
+class Schedule(Part):
+    """When a daily playbook is launched by itself: a cron line in the playbook's time zone."""
+
+    cron: Annotated[str, Field(pattern=r"^\S+( \S+){4}$")]
+    shops: str = "all"
+
+
+class FollowUp(Part):
+    """The playbook launched when a run of this one ends, such as a campaign's review."""
+
+    playbook: Key
+    day: Rule
+    with_: Annotated[dict[str, Any], Field(alias="with"), AfterValidator(_with)] = {}
+
+
+class Playbook(Part):
+    """One playbook of one version. `owner` is the role that holds what no other role holds."""
+
+    playbook: Key
+    version: Annotated[int, Field(ge=1)] = 1
+    title: Text
+    phase: Phase
+    description: Text | None = None
+    timezone: str = "Asia/Shanghai"
+    owner: Key = "operations"
+    anchors: dict[Key, Anchor] = {}
+    params: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Param] = {}
+    stages: tuple[Key, ...] = ()
+    schedule: Schedule | None = None
+    then: FollowUp | None = None
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=400)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _stages(cls, value: Any) -> Any:
+        return _with_stages(value) if isinstance(value, dict) else value
+
+    @model_validator(mode="after")
+    def _zone_exists(self) -> Self:
+        try:
+            ZoneInfo(self.timezone)
+        except (KeyError, ValueError, OSError) as error:
+            raise ValueError(f"there is no time zone {self.timezone!r}; write for example Asia/Shanghai") from error
+        return self
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone in which its rules are read."""
+        return ZoneInfo(self.timezone)
+
+    def step(self, key: str) -> Step:
+        """The step called `key`. KeyError when there is none."""
+        return next(step for step in self.steps if step.id == key)
+
+    def role_of(self, step: Step) -> str:
+        """The role that answers for a step."""
+        return step.role or (step.approval.by[0] if step.approval else self.owner)
+
+
+def _with_stages(value: dict) -> dict:
+    """Default stages of the phase; a step without a stage belongs to the stage of the step before it."""
+    stages = value.get("stages") or STAGES.get(value.get("phase"), ["work"])
+    steps, stage = [], stages[0] if isinstance(stages, list) and stages else None
+    for step in value.get("steps") or []:
+        if isinstance(step, dict):
+            stage = step.get("stage", stage)
+            step = {"stage": stage} | step
+        steps.append(step)
+    return value | {"stages": stages, "steps": steps} if "steps" in value else value | {"stages": stages}

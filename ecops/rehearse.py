@@ -1,0 +1,189 @@
+"""A whole run on a virtual clock: the same service, the same tasks on the shop's own data, in a store that is gone afterwards.
+
+Time jumps from one moment at which something is due to the next. People are simulated: `on-time` close an item shortly before it
+is due, `late` a day after, `never` leaves everything open, so that the run ends in its escalations.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import select
+
+from ecops.calculate import calculate
+from ecops.engine.plan import make_plan
+from ecops.playbook.model import Playbook
+from ecops.service import gates, items, launch, sweep, work
+from ecops.store import tables as t
+from ecops.store.database import Store
+
+ON_TIME, LATE, NEVER = "on-time", "late", "never"
+_EARLY, _LATE, _UNHURRIED = timedelta(hours=2), timedelta(days=1), timedelta(hours=4)
+ROUNDS = 100_000
+_SAMPLES = {"number": "1", "text": "已核对", "choice": None, "link": "https://example.com/evidence", "file": "rehearsal.txt"}
+
+
+@dataclass
+class Rehearsed:
+    """What happened, in order; times ISO 8601 with offset."""
+
+    steps: int = 0
+    items: int = 0
+    reminders: int = 0
+    escalations: int = 0
+    wall_s: float = 0.0
+    ends_at: str = ""
+    state: str = ""
+    events: list[dict[str, Any]] = field(default_factory=list)
+    outcomes: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields of `ecops rehearse --json`."""
+        return dict(self.__dict__)
+
+
+class Rehearsal:
+    """One run being played through."""
+
+    def __init__(self, playbook: Playbook, day: date, shops: Sequence[Mapping[str, Any]], lake, people: str, params: Mapping[str, Any], anchors: Mapping[str, str]) -> None:
+        self.playbook, self.people, self.lake = playbook, people, lake
+        self.store = Store.in_memory()
+        self.now = self._beginning(day, anchors)
+        self.zone = playbook.zone
+        self._populate(shops)
+        ask = launch.Launch(playbook, day, [shop["shop"] for shop in shops], params, anchors)
+        self.launched = launch.launch(self.store, ask, self.now, "requester")
+
+    def _beginning(self, day: date, anchors: Mapping[str, str]) -> datetime:
+        """Just before the first dated moment of the plan, as if it had been launched in time."""
+        midnight = datetime.combine(day, datetime.min.time(), self.playbook.zone).astimezone(UTC)
+        plan = make_plan(self.playbook, day, midnight, anchors)
+        begins = [step.begin for step in plan.steps if step.begin] or [midnight]
+        return min(*begins, midnight) - timedelta(minutes=1)
+
+    def _populate(self, shops: Sequence[Mapping[str, Any]]) -> None:
+        roles = {role for step in self.playbook.steps for role in (step.approval.by if step.approval else (self.playbook.role_of(step),))}
+        roles |= {self.playbook.owner} | {rung.to for step in self.playbook.steps for rung in step.escalate}
+        quorum = max([step.approval.quorum for step in self.playbook.steps if step.approval] or [1])
+        people = [f"{role}-{number}" for role in sorted(roles) for number in range(1, quorum + 1)]
+        with self.store.write(self.now, "rehearsal") as tx:
+            tx.add(t.shop, [{"shop": shop["shop"], "name": shop["name"], "platform": shop["platform"], "tags": shop["tags"], "added_at": self.now} for shop in shops])
+            tx.add(t.person, [{"person": person, "name": person, "added_at": self.now} for person in people])
+            tx.add(t.role_binding, [{"role": person.rsplit("-", 1)[0], "person": person, "shop": ""} for person in people])
+
+    def play(self) -> None:
+        """Let time pass until the run ends or nothing more can happen."""
+        for _ in range(ROUNDS):
+            sweep.sweep(self.store, self.now)
+            self._machine()
+            if self._state() != "active":
+                return
+            following = self._next()
+            if following is None:
+                return
+            self.now = max(self.now, following)
+            self._people()
+        raise RuntimeError(f"the rehearsal did not come to an end within {ROUNDS} moments")
+
+    def _state(self) -> str:
+        with self.store.read() as connection:
+            return connection.execute(select(t.run.c.state).where(t.run.c.run == self.launched.run)).scalar_one()
+
+    def _machine(self) -> None:
+        with self.store.read() as connection:
+            busy = connection.execute(select(t.step_run.c.id).where(t.step_run.c.state == "ready").limit(1)).first()
+        if not busy:
+            return
+        execution = f"rehearsal-{self.now.isoformat()}"
+        work.take_up(self.store, self.launched.run, execution, self.now)
+        while claimed := work.claim(self.store, self.launched.run, execution, self.now):
+            work.record(self.store, claimed, calculate(claimed, self.lake), self.now)
+        work.lay_down(self.store, self.launched.run, execution, self.now)
+
+    def _next(self) -> datetime | None:
+        moments = [sweep.next_due(self.store, self.now), self._next_person()]
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    def _when(self, opened: datetime, due: datetime | None) -> datetime:
+        """When simulated people close something."""
+        if self.people == LATE:
+            return (due or opened) + _LATE
+        return max(min(opened + _UNHURRIED, due - _EARLY) if due else opened + _UNHURRIED, opened + timedelta(minutes=5))
+
+    def _human(self) -> list:
+        query = select(t.step_run).where(t.step_run.c.run == self.launched.run, t.step_run.c.state.in_(("open", "waiting")), t.step_run.c.kind != "milestone")
+        with self.store.read() as connection:
+            rows = connection.execute(query.where(t.step_run.c.opened_at.is_not(None)).order_by(t.step_run.c.ordinal, t.step_run.c.id)).all()
+        return [row for row in rows if row.kind == "approval" or row.items_done < row.items_total]
+
+    def _next_person(self) -> datetime | None:
+        if self.people == NEVER:
+            return None
+        return min((self._when(row.opened_at, row.due_at) for row in self._human()), default=None)
+
+    def _people(self) -> None:
+        if self.people == NEVER:
+            return
+        for row in self._human():
+            if self._when(row.opened_at, row.due_at) <= self.now:
+                self._approve(row) if row.kind == "approval" else self._tick(row)
+
+    def _tick(self, row) -> None:
+        with self.store.read() as connection:
+            rows = connection.execute(select(t.item).where(t.item.c.step_run == row.id, t.item.c.state == "open").order_by(t.item.c.position)).all()
+        for item in rows:
+            items.complete(self.store, item.id, f"{item.role}-1" if self._exists(f"{item.role}-1") else f"{self.playbook.owner}-1", _proof(item.evidence), self.now)
+
+    def _exists(self, person: str) -> bool:
+        with self.store.read() as connection:
+            return connection.execute(select(t.person.c.person).where(t.person.c.person == person)).first() is not None
+
+    def _approve(self, row) -> None:
+        approval = self.playbook.step(row.step).approval
+        for number in range(approval.quorum):
+            person = f"{approval.by[number % len(approval.by)]}-{number // len(approval.by) + 1}"
+            gates.decide(self.store, row.id, person, "approve", None, self.now)
+
+    def told(self) -> Rehearsed:
+        """Everything that happened, read from the store's own events and deliveries."""
+        result = Rehearsed(self.launched.steps, 0, ends_at=self.now.astimezone(self.zone).isoformat(), state=self._state())
+        with self.store.read() as connection:
+            result.items = len(connection.execute(select(t.item.c.id)).all())
+            kinds = connection.execute(select(t.delivery.c.kind)).scalars().all()
+            rows = connection.execute(select(t.event).order_by(t.event.c.id)).all()
+            outcomes = connection.execute(select(t.step_run.c.step, t.step_run.c.shop, t.outcome).join(t.outcome, t.outcome.c.step_run == t.step_run.c.id).order_by(t.outcome.c.id)).all()
+        result.reminders, result.escalations = kinds.count("remind"), kinds.count("escalate")
+        result.events = [{"at": row.at.astimezone(self.zone).isoformat(), "what": row.what, "step": row.step, "shop": row.shop or None, "who": row.actor, "detail": row.detail} for row in rows]
+        for row in outcomes:
+            told = {"status": row.status, "as_of": row.as_of.astimezone(self.zone).isoformat(), "zh": row.zh, "en": row.en, "missing": row.missing, "lists": row.lists, "rounds": row.round}
+            result.outcomes.setdefault(row.step, {})[row.shop or "*"] = told
+        return result
+
+
+def _proof(evidence: Mapping[str, Any]) -> items.Proof:
+    kind = evidence["type"]
+    sample = evidence["choices"][0] if kind == "choice" else _SAMPLES.get(kind)
+    if kind == "number":
+        sample = str(evidence["min"] if evidence["min"] is not None else evidence["max"] if evidence["max"] is not None else 1)
+    return items.Proof(value=sample if kind in ("number", "text", "choice") else None, link=sample if kind == "link" else None, file=sample if kind == "file" else None)
+
+
+def rehearse(playbook: Playbook, day: date, shops: Sequence[Mapping[str, Any]], lake, people: str = ON_TIME, params: Mapping[str, Any] | None = None, anchors: Mapping[str, str] | None = None) -> Rehearsed:
+    """Play a playbook through. Required parameters that are not given are taken as their type's plain example. Raises BadCall."""
+    started = time.perf_counter()
+    rehearsal = Rehearsal(playbook, day, shops, lake, people, _with_examples(playbook, params or {}), anchors or {})
+    rehearsal.play()
+    result = rehearsal.told()
+    rehearsal.store.close()
+    result.wall_s = round(time.perf_counter() - started, 3)
+    return result
+
+
+_EXAMPLES = {"money": "1000000", "percent": "8%", "integer": 1, "number": "1", "text": "rehearsal", "flag": True, "date": "2026-01-01", "duration": "1d"}
+
+
+def _with_examples(playbook: Playbook, given: Mapping[str, Any]) -> dict[str, Any]:
+    missing = {name: param.choices[0] if param.type == "choice" else _EXAMPLES[param.type] for name, param in playbook.params.items() if param.required and name not in given}
+    return missing | dict(given)

@@ -1,0 +1,44 @@
+"""A run that ended launches what its playbook says comes `then`, such as a campaign's review. Once, however often one looks."""
+
+from datetime import datetime
+
+from sqlalchemy import String, cast, literal, select
+
+from ecops.playbook.dates import resolve
+from ecops.playbook.library import Shelf
+from ecops.playbook.template import fill
+from ecops.service.frozen import frozen
+from ecops.service.launch import Launch, Launched, launch
+from ecops.store import tables as t
+from ecops.store.database import Store
+
+
+def follow_up(store: Store, shelf: Shelf, now: datetime) -> list[Launched]:
+    """Launch the follow-ups of runs that completed and have none yet."""
+    with store.read() as connection:
+        ended = [(row, frozen(connection, row.digest), _shops(connection, row.run)) for row in connection.execute(_ended().limit(50))]
+    return [_launch(store, shelf, row, playbook, shops, now) for row, playbook, shops in ended]
+
+
+def pending(store: Store) -> bool:
+    """Whether a follow-up waits to be launched."""
+    with store.read() as connection:
+        return connection.execute(_ended().limit(1)).first() is not None
+
+
+def _ended():
+    followers = t.run.alias()
+    key = literal("then:") + cast(t.run.c.run, String)
+    return select(t.run).where(t.run.c.state == "completed", t.run.c.follows == 1, ~select(followers.c.run).where(followers.c.launch_key == key).exists())
+
+
+def _shops(connection, run: str) -> list[str]:
+    return list(connection.execute(select(t.run_shop.c.shop).where(t.run_shop.c.run == run).order_by(t.run_shop.c.shop)).scalars())
+
+
+def _launch(store: Store, shelf: Shelf, row, playbook, shops: list[str], now: datetime) -> Launched:
+    anchors = {name: datetime.fromisoformat(at) for name, at in row.anchors.items()}
+    day = resolve(playbook.then.day, anchors, playbook.zone).at.astimezone(playbook.zone).date()
+    params = fill(playbook.then.with_, {"params": row.params, "anchors": row.anchors})
+    ask = Launch(shelf.find(playbook.then.playbook), day, shops, {name: value for name, value in params.items() if value is not None}, key=f"then:{row.run}")
+    return launch(store, ask, now, row.launched_by)

@@ -1,0 +1,174 @@
+"""The life of an item: done, skipped, reopened, claimed, assigned. Who is second is told who was first."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sqlalchemy import Connection, select, update
+
+from ecops.errors import BadCall, NotFound, NotPossible
+from ecops.playbook.model import Evidence
+from ecops.service.advance import advance, finish
+from ecops.service.frozen import frozen
+from ecops.store import tables as t
+from ecops.store.database import Store
+from ecops.store.tx import Tx
+
+_WORDS = {"done": "done", "skipped": "skipped", "withdrawn": "withdrawn", "planned": "not open yet", "open": "open"}
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What a person brings: a number or text or choice as `value`, a link, the stored name of a file, a note."""
+
+    value: str | None = None
+    link: str | None = None
+    file: str | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """What became of an item. `landed` is always true: who does not land gets NotPossible."""
+
+    item: int
+    state: str
+    landed: bool
+    by: str
+    at: datetime
+
+
+def complete(store: Store, item: int, by: str, proof: Proof, now: datetime) -> Ticked:
+    """Tick. Raises NotFound, BadCall (evidence missing or out of bounds), NotPossible (someone was first)."""
+    with store.write(now, by) as tx:
+        row = find(tx.connection, item, hold=True)
+        _known(tx, by)
+        if row.state == "open":
+            _accept(Evidence.model_validate(row.evidence), proof)
+        _close(tx, row, "done", "item.done", value=proof.value, link=proof.link, file=proof.file, note=proof.note)
+    return Ticked(item, "done", True, by, now)
+
+
+def skip(store: Store, item: int, by: str, reason: str, now: datetime) -> Ticked:
+    """Close an item without doing it; the reason is kept."""
+    with store.write(now, by) as tx:
+        row = find(tx.connection, item, hold=True)
+        _known(tx, by)
+        _reason(reason)
+        _close(tx, row, "skipped", "item.skipped", note=reason)
+    return Ticked(item, "skipped", True, by, now)
+
+
+def reopen(store: Store, item: int, by: str, reason: str, now: datetime) -> Ticked:
+    """Open a closed item again, and its step with it, as long as nothing after it has begun."""
+    with store.write(now, by) as tx:
+        row = find(tx.connection, item, hold=True)
+        _known(tx, by)
+        _reason(reason)
+        step = tx.one(select(t.step_run).where(t.step_run.c.id == row.step_run).with_for_update())
+        if step.state != "open":
+            raise NotPossible(f"Item {item} belongs to a step that is {step.state}; what follows has begun, so it stays as it is.", as_json(row))
+        if not tx.move_items([row], "open", "item.reopened", {"reason": reason}, closed_by=None, closed_at=None):
+            raise _too_late(find(tx.connection, item))
+        tx.connection.execute(update(t.step_run).where(t.step_run.c.id == row.step_run).values(items_done=t.step_run.c.items_done - 1))
+        tx.redraw(row.run, row.step)
+    return Ticked(item, "open", True, by, now)
+
+
+def claim(store: Store, item: int, by: str, now: datetime) -> Ticked:
+    """Take an open item that nobody has."""
+    return _hand(store, item, by, by, now, take=True)
+
+
+def assign(store: Store, item: int, to: str, by: str, now: datetime) -> Ticked:
+    """Give an open item to a person."""
+    return _hand(store, item, to, by, now, take=False)
+
+
+def _hand(store: Store, item: int, to: str, by: str, now: datetime, take: bool) -> Ticked:
+    with store.write(now, by) as tx:
+        row = find(tx.connection, item, hold=True)
+        _known(tx, by)
+        _known(tx, to)
+        query = update(t.item).where(t.item.c.id == item, t.item.c.state == "open").values(assignee=to, version=t.item.c.version + 1)
+        if take:
+            query = query.where(t.item.c.assignee.is_(None) | (t.item.c.assignee == to))
+        if tx.connection.execute(query).rowcount == 0:
+            row = find(tx.connection, item)
+            raise _too_late(row) if row.state != "open" else NotPossible(f"Item {item} was already taken by {row.assignee}.", as_json(row))
+        tx.event("item.claimed" if take else "item.assigned", run=row.run, step=row.step, shop=row.shop, step_run=row.step_run, item=item, detail={"to": to})
+    return Ticked(item, "open", True, by, now)
+
+
+def _close(tx: Tx, row, to: str, what: str, **values: Any) -> None:
+    if row.run_state != "active":
+        raise NotPossible(f"The run {row.run} is {row.run_state}; item {row.id} stays as it is.", as_json(row))
+    detail = {name: value for name, value in values.items() if value is not None}
+    if not tx.move_items([row], to, what, detail, closed_by=tx.actor, closed_at=tx.now, **values):
+        raise _too_late(find(tx.connection, row.id))
+    counted = update(t.step_run).where(t.step_run.c.id == row.step_run).values(items_done=t.step_run.c.items_done + 1)
+    step = tx.one(counted.returning(t.step_run))
+    if step.state == "open" and step.items_done >= step.items_total:
+        tx.lock_run(row.run)
+        finish(tx, frozen(tx.connection, row.digest), [step], "done", "step.done")
+        advance(tx, row.run)
+    tx.redraw(row.run, row.step)
+
+
+def find(connection: Connection, item: int, hold: bool = False):
+    """The item's row with its run's state and digest; `hold` keeps the run from being cancelled meanwhile. Raises NotFound."""
+    query = select(t.item, t.run.c.state.label("run_state"), t.run.c.digest).join(t.run, t.run.c.run == t.item.c.run)
+    query = query.with_for_update(read=True, key_share=True, of=t.run) if hold else query
+    row = connection.execute(query.where(t.item.c.id == item)).first()
+    if row is None:
+        raise NotFound(f"There is no item {item}; 'ecops checklist' lists the open ones.")
+    return row
+
+
+def _too_late(row) -> NotPossible:
+    if row.state in ("done", "skipped"):
+        return NotPossible(f"Item {row.id} was already {row.state} by {row.closed_by} at {row.closed_at.isoformat()}.", as_json(row))
+    return NotPossible(f"Item {row.id} is {_WORDS[row.state]}; nothing was changed.", as_json(row))
+
+
+def as_json(row) -> dict:
+    """The current row, for the one who came second."""
+    return {
+        "item": row.id, "run": row.run, "step": row.step, "shop": row.shop, "title": row.title_zh, "state": row.state, "assignee": row.assignee,
+        "by": row.closed_by, "at": row.closed_at and row.closed_at.isoformat(), "value": row.value, "note": row.note, "version": row.version,
+    }  # fmt: skip
+
+
+def _known(tx: Tx, person: str) -> None:
+    if not tx.one(select(t.person.c.person).where(t.person.c.person == person)):
+        raise NotFound(f"There is no person {person}; 'ecops person list' shows all, 'ecops person add' adds one.")
+
+
+def _reason(reason: str) -> None:
+    if not reason.strip():
+        raise BadCall("A reason is needed; say in a few words why.")
+
+
+def _accept(evidence: Evidence, proof: Proof) -> None:
+    """Hold what was brought against what the item asks for."""
+    given = {"number": proof.value, "text": proof.value, "choice": proof.value, "link": proof.link, "file": proof.file}.get(evidence.type)
+    if evidence.type != "tick" and evidence.required and not (given or "").strip():
+        option = {"link": "--link", "file": "--file"}.get(evidence.type, "--value")
+        raise BadCall(f"This item closes with a {evidence.type}; bring it with {option}.")
+    if evidence.type == "number" and given:
+        _number(evidence, given)
+    if evidence.type == "choice" and given and given not in evidence.choices:
+        raise BadCall(f"{given!r} is none of {', '.join(evidence.choices)}.")
+    if evidence.type == "link" and given and not given.startswith(("https://", "http://")):
+        raise BadCall(f"{given!r} is no link; it starts with https:// or http://.")
+
+
+def _number(evidence: Evidence, text: str) -> None:
+    try:
+        number = Decimal(text.replace(",", ""))
+    except InvalidOperation as error:
+        raise BadCall(f"{text!r} is not a number.") from error
+    unit = f" {evidence.unit}" if evidence.unit else ""
+    if not number.is_finite() or (evidence.min is not None and number < evidence.min) or (evidence.max is not None and number > evidence.max):
+        raise BadCall(f"{text}{unit} is outside {evidence.min if evidence.min is not None else '-∞'} to {evidence.max if evidence.max is not None else '∞'}{unit}.")

@@ -1,0 +1,172 @@
+"""Start a run: playbook frozen, dates resolved, run, step runs, items and first events in one commit."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+
+from ecops.engine.plan import Plan, StepPlan, make_plan
+from ecops.errors import BadCall, NotFound
+from ecops.playbook.library import digest
+from ecops.playbook.model import Each, Playbook
+from ecops.playbook.params import read_params
+from ecops.playbook.template import render
+from ecops.service.advance import advance
+from ecops.service.lines import item_row
+from ecops.store import tables as t
+from ecops.store.database import Store
+from ecops.store.tx import Tx
+
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What is asked for. `shops` holds keys; `key` makes a repeated launch (a schedule's firing) find the first one."""
+
+    playbook: Playbook
+    day: date
+    shops: Sequence[str]
+    params: Mapping[str, Any] = field(default_factory=dict)
+    anchors: Mapping[str, str] = field(default_factory=dict)
+    key: str | None = None
+
+
+@dataclass(frozen=True)
+class Launched:
+    """What there is now."""
+
+    run: str
+    playbook: str
+    version: int
+    digest: str
+    shops: int
+    steps: int
+    items: int
+    warnings: tuple[str, ...] = ()
+
+
+def pick_shops(store: Store, words: str) -> list[str]:
+    """`a,b`, `all` or `tag:T` -> keys. Raises NotFound for a shop nobody added, BadCall when none is left."""
+    with store.read() as connection:
+        known = connection.execute(select(t.shop.c.shop, t.shop.c.tags).order_by(t.shop.c.shop)).all()
+    if words.startswith("tag:"):
+        picked = [row.shop for row in known if words.removeprefix("tag:") in row.tags]
+    elif words == "all":
+        picked = [row.shop for row in known]
+    else:
+        picked = list(dict.fromkeys(word.strip() for word in words.split(",") if word.strip()))
+        if unknown := set(picked) - {row.shop for row in known}:
+            raise NotFound(f"There is no shop {', '.join(sorted(unknown))}; 'ecops shop list' shows all, 'ecops shop add' adds one.")
+    if not picked:
+        raise BadCall(f"No shop fits --shops {words}; 'ecops shop list' shows all, 'ecops shop add' or 'ecops shop demo' adds one.")
+    return picked
+
+
+def launch(store: Store, ask: Launch, now: datetime, by: str) -> Launched:
+    """Start a run and open what is due already. Raises BadCall before anything is written."""
+    try:
+        return _launch(store, ask, now, by)
+    except IntegrityError:
+        if ask.key is None:
+            raise
+        return _launch(store, ask, now, by)  # the same key was launched in between: find that run
+
+
+def _launch(store: Store, ask: Launch, now: datetime, by: str) -> Launched:
+    params = read_params(ask.playbook, ask.params)
+    plan = make_plan(ask.playbook, ask.day, now, ask.anchors)
+    with store.write(now, by) as tx:
+        if found := _launched_before(tx, ask.key):
+            return found
+        shops = _shops(tx, ask.shops)
+        run = _insert_run(tx, ask, plan, params, len(shops))
+        steps, items = _insert_steps(tx, ask.playbook, run, plan, shops, params)
+        tx.event("run.launched", run=run, detail={"playbook": ask.playbook.playbook, "shops": len(shops), "steps": steps, "items": items})
+        advance(tx, run)
+        warnings = tuple(_warnings(tx, ask.playbook, plan, now))
+    return Launched(run, ask.playbook.playbook, ask.playbook.version, digest(ask.playbook), len(shops), steps, items, warnings)
+
+
+def _launched_before(tx: Tx, key: str | None) -> Launched | None:
+    row = tx.one(select(t.run).where(t.run.c.launch_key == key)) if key else None
+    return row and Launched(row.run, row.playbook, row.version, row.digest, row.shops, 0, 0)
+
+
+def _shops(tx: Tx, keys: Sequence[str]) -> list[dict]:
+    rows = {row.shop: {"key": row.shop, "name": row.name, "platform": row.platform, "tags": row.tags} for row in tx.all(select(t.shop))}
+    return [rows[key] for key in keys]
+
+
+def _insert_run(tx: Tx, ask: Launch, plan: Plan, params: dict, shops: int) -> str:
+    playbook, mark = ask.playbook, digest(ask.playbook)
+    tx.add_new(t.definition, [{"digest": mark, "body": playbook.model_dump_json(by_alias=True)}])
+    run = "".join(secrets.choice(_LETTERS) for _ in range(8))
+    inputs = {"params": params}
+    tx.add(t.run, [{
+        "run": run, "playbook": playbook.playbook, "version": playbook.version, "digest": mark, "phase": playbook.phase,
+        "title_zh": render(playbook.title.zh, inputs), "title_en": render(playbook.title.en, inputs), "day": ask.day.isoformat(),
+        "anchors": {name: at.isoformat() for name, at in plan.anchors.items()}, "params": params, "shops": shops, "state": "active",
+        "launched_by": tx.actor, "launched_at": tx.now, "launch_key": ask.key, "follows": int(playbook.then is not None),
+    }])  # fmt: skip
+    tx.add(t.run_shop, [{"run": run, "shop": shop} for shop in ask.shops])
+    return run
+
+
+def _insert_steps(tx: Tx, playbook: Playbook, run: str, plan: Plan, shops: list[dict], params: dict) -> tuple[int, int]:
+    """One row a step and shop (one a step where the work is the run's), its checklist's lines beside it."""
+    per_shop = {step.step.id: step.step.per_shop for step in plan.steps}
+    everyone = [{"key": "", "name": "", "platform": "", "tags": []}]
+    total_steps = total_items = 0
+    for step_plan in plan.steps:
+        whose = shops if per_shop[step_plan.step.id] else everyone
+        waits = sum(len(shops) if per_shop[need] and not per_shop[step_plan.step.id] else 1 for need in step_plan.needs)
+        lines = [] if isinstance(step_plan.step.checklist, Each) else (step_plan.step.checklist or [])
+        ids = tx.numbers("step_run", len(whose))
+        tx.add(t.step_run, [_step_row(run, step_plan, number, shop["key"], waits, len(lines)) for number, shop in zip(ids, whose, strict=True)])
+        total_steps += len(whose)
+        total_items += _insert_items(tx, playbook, run, step_plan, lines, list(zip(ids, whose, strict=True)), params)
+        tx.redraw(run, step_plan.step.id)
+    return total_steps, total_items
+
+
+def _step_row(run: str, plan: StepPlan, number: int, shop: str, waits: int, items: int) -> dict:
+    step = plan.step
+    return {
+        "id": number, "run": run, "step": step.id, "shop": shop, "ordinal": plan.ordinal, "stage": step.stage, "kind": step.kind,
+        "state": "waiting", "waits_for": waits, "start_at": plan.begin, "due_at": plan.due, "until_at": plan.until,
+        "items_total": items, "items_done": 0, "rounds": 0, "version": 1,
+    }  # fmt: skip
+
+
+def _insert_items(tx: Tx, playbook: Playbook, run: str, plan: StepPlan, lines, whose: list[tuple[int, dict]], params: dict) -> int:
+    if not lines:
+        return 0
+    ids = iter(tx.numbers("item", len(lines) * len(whose)))
+    rows = []
+    for step_run, shop in whose:
+        inputs = {"params": params, "shop": shop}
+        for position, line in enumerate(lines):
+            rows.append(item_row(next(ids), step_run, run, plan.step.id, shop["key"], position, line.id or f"{position + 1}",
+                                 render(line.title.zh, inputs), render(line.title.en, inputs), line.role or playbook.role_of(plan.step),
+                                 "planned", plan.due, line.evidence.model_dump(mode="json")))  # fmt: skip
+    for start in range(0, len(rows), 20_000):
+        tx.add(t.item, rows[start : start + 20_000])
+    return len(rows)
+
+
+def _warnings(tx: Tx, playbook: Playbook, plan: Plan, now: datetime):
+    """What a launch should say and can still happen: past dates, roles nobody holds, days not announced yet."""
+    past = [step.step.id for step in plan.steps if step.due and step.due < now]
+    if past:
+        yield f"{len(past)} of {len(plan.steps)} steps are due in the past already: {', '.join(past[:5])}{' ...' if len(past) > 5 else ''}."
+    held = {row.role for row in tx.all(select(t.role_binding.c.role).distinct())}
+    roles = {role for step in playbook.steps if step.kind in ("checklist", "approval") for role in (step.approval.by if step.approval else (playbook.role_of(step),))}
+    if unheld := sorted(roles - held):
+        yield f"Nobody holds the role {', '.join(unheld)}; bind people with 'ecops role bind ROLE PERSON'."
+    if unsure := [step.step.id for step in plan.steps if step.provisional]:
+        yield f"Working days of a year that is not announced yet decide {', '.join(unsure)}; they are provisional."

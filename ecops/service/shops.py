@@ -1,0 +1,39 @@
+"""Shops: added once, listed."""
+
+import re
+from datetime import datetime
+
+from sqlalchemy import select
+
+from ecops.errors import BadCall, NotFound, NotPossible
+from ecops.store import tables as t
+from ecops.store.database import Store
+
+KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+
+
+def add(store: Store, key: str, name: str, platform: str, tags: list[str], now: datetime, again: bool = False) -> None:
+    """Add a shop. Raises BadCall for a key of the wrong form, NotPossible when it exists (unless `again`)."""
+    if not KEY.fullmatch(key):
+        raise BadCall(f"{key!r} cannot be a shop's key; use lower-case letters, digits, - and _, beginning with a letter or digit.")
+    with store.write(now, "cli") as tx:
+        if tx.one(select(t.shop.c.shop).where(t.shop.c.shop == key)):
+            if again:
+                return
+            raise NotPossible(f"The shop {key} exists already.")
+        tx.add(t.shop, [{"shop": key, "name": name, "platform": platform, "tags": tags, "added_at": now}])
+        tx.event("shop.added", shop=key)
+
+
+def everyone(store: Store) -> list[dict]:
+    """All shops, by key."""
+    with store.read() as connection:
+        rows = connection.execute(select(t.shop).order_by(t.shop.c.shop)).all()
+    return [{"shop": row.shop, "name": row.name, "platform": row.platform, "tags": row.tags} for row in rows]
+
+
+def must_exist(store: Store, key: str) -> None:
+    """Raises NotFound."""
+    with store.read() as connection:
+        if not connection.execute(select(t.shop.c.shop).where(t.shop.c.shop == key)).first():
+            raise NotFound(f"There is no shop {key}; add it with 'ecops shop add {key} --name ... --platform ...'.")

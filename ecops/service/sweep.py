@@ -1,0 +1,105 @@
+"""What the clock does by time alone: opens what is due, fires reminders and escalations once, cancels, wakes.
+
+The cost follows what is due, not what waits: every query here stands on a partial index.
+"""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select, update
+
+from ecops.engine.states import STEP_ENDED
+from ecops.errors import BadCall, NotFound, NotPossible
+from ecops.service.advance import advance
+from ecops.store import tables as t
+from ecops.store.database import Store
+from ecops.store.tx import Tx, chunks
+
+BATCH = 500
+logger = logging.getLogger("ecops.sweep")
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What one sweep did."""
+
+    runs_advanced: int
+    deliveries: list
+
+
+def sweep(store: Store, now: datetime) -> Swept:
+    """Open what is due and fire what is due, a batch each."""
+    due = _runs_due(store, now)
+    for run in due:
+        _advance_alone(store, run, now)
+    return Swept(len(due), fire(store, now) if _timers_due(store, now) else [])
+
+
+def _advance_alone(store: Store, run: str, now: datetime) -> None:
+    """One run that cannot go on must not hold back the others, nor the reminders; the log says which and why."""
+    try:
+        with store.write(now, "clock") as tx:
+            advance(tx, run)
+    except Exception:
+        logger.exception("run %s could not go on", run)
+
+
+def _runs_due(store: Store, now: datetime) -> list[str]:
+    with store.read() as connection:
+        query = select(t.step_run.c.run).distinct().where(t.step_run.c.state == "waiting", t.step_run.c.waits_for == 0, t.step_run.c.start_at <= now)
+        return list(connection.execute(query.limit(BATCH)).scalars())
+
+
+def _timers_due(store: Store, now: datetime) -> bool:
+    with store.read() as connection:
+        return connection.execute(select(t.timer.c.id).where(t.timer.c.fired_at.is_(None), t.timer.c.at <= now).limit(1)).first() is not None
+
+
+def fire(store: Store, now: datetime) -> list:
+    """Fire due timers exactly once: the timer's mark and the delivery's unique row are one commit. What is closed is not told."""
+    with store.write(now, "clock") as tx:
+        due = select(t.timer.c.id).where(t.timer.c.fired_at.is_(None), t.timer.c.at <= now).order_by(t.timer.c.at, t.timer.c.id).limit(BATCH).with_for_update(skip_locked=True)
+        ids = [row.id for row in tx.all(due)]
+        if not ids:
+            return []
+        tx.connection.execute(update(t.timer).where(t.timer.c.id.in_(ids)).values(fired_at=now))
+        query = select(t.timer.c.id.label("timer"), t.timer.c.kind, t.timer.c.rung, t.timer.c.role, t.step_run.c.run, t.step_run.c.step, t.step_run.c.shop, t.step_run.c.state.label("step_state"))
+        rows = tx.all(query.join(t.step_run, t.step_run.c.id == t.timer.c.step_run).where(t.timer.c.id.in_(ids)).order_by(t.timer.c.at, t.timer.c.id))
+        wanted = [row for row in rows if row.step_state == "open"]
+        tx.add(t.delivery, [{"timer": row.timer, "kind": row.kind, "run": row.run, "step": row.step, "shop": row.shop, "role": row.role, "state": "queued", "at": now} for row in wanted])
+        tx.events([{"what": f"step.{'reminded' if row.kind == 'remind' else 'escalated'}", "run": row.run, "step": row.step, "shop": row.shop, "detail": {"role": row.role, "rung": row.rung}} for row in wanted])
+        return wanted
+
+
+def next_due(store: Store, now: datetime) -> datetime | None:
+    """The earliest moment after which a sweep or a worker has something to do; None when only people can go on."""
+    with store.read() as connection:
+        waiting = select(func.min(t.step_run.c.start_at)).join(t.run, t.run.c.run == t.step_run.c.run)
+        moments = [
+            connection.execute(waiting.where(t.run.c.state == "active", t.step_run.c.state == "waiting", t.step_run.c.waits_for == 0)).scalar(),
+            connection.execute(select(func.min(t.timer.c.at)).where(t.timer.c.fired_at.is_(None))).scalar(),
+        ]
+        read = [t.Instant().process_result_value(moment, connection.dialect) for moment in moments if moment is not None]
+        return min(read, default=None)
+
+
+def cancel(store: Store, run: str, by: str, reason: str, now: datetime) -> None:
+    """End a run: everything unfinished is cancelled, what is done stays. Raises NotFound, NotPossible."""
+    if not reason.strip():
+        raise BadCall("A reason is needed; say in a few words why.")
+    with store.write(now, by) as tx:
+        row = tx.lock_run(run, alone=True)
+        if row is None:
+            raise NotFound(f"There is no run {run}; 'ecops runs' lists them.")
+        if not tx.move_run(run, "cancelled", ended_at=now):
+            raise NotPossible(f"The run {run} is {row.state} since {row.ended_at.isoformat()}; nothing was changed.")
+        _cancel_steps(tx, run)
+        tx.event("run.cancelled", run=run, detail={"reason": reason})
+
+
+def _cancel_steps(tx: Tx, run: str) -> None:
+    rows = tx.all(select(t.step_run).where(t.step_run.c.run == run, t.step_run.c.state.not_in(STEP_ENDED)))
+    for part in chunks(rows):
+        tx.move_steps(part, "cancelled", "step.cancelled", completed_at=tx.now)
+    tx.connection.execute(update(t.item).where(t.item.c.run == run, t.item.c.state.in_(("planned", "open"))).values(state="withdrawn"))

@@ -1,0 +1,172 @@
+"""What people and pages look at: runs, one run, the checklist, the bars of the timeline. Read only."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, case, func, or_, select
+
+from ecops.engine.states import STEP_ENDED
+from ecops.errors import NotFound
+from ecops.playbook.check import needs_of
+from ecops.playbook.model import ROLES, Playbook, Step
+from ecops.service.frozen import frozen
+from ecops.store import tables as t
+
+
+def iso(at: datetime | None) -> str | None:
+    """ISO 8601 with offset, or None."""
+    return at.isoformat() if at else None
+
+
+def get_run(connection: Connection, run: str):
+    """The run's row. Raises NotFound."""
+    row = connection.execute(select(t.run).where(t.run.c.run == run)).first()
+    if row is None:
+        raise NotFound(f"There is no run {run}; 'ecops runs' lists them.")
+    return row
+
+
+def runs(connection: Connection, limit: int = 200) -> list[dict]:
+    """Runs, newest first, each with its counts."""
+    rows = connection.execute(select(t.run).order_by(t.run.c.launched_at.desc()).limit(limit)).all()
+    return [_run_head(connection, row) for row in rows]
+
+
+def _run_head(connection: Connection, row) -> dict:
+    counted = connection.execute(select(t.step_run.c.state, func.count()).where(t.step_run.c.run == row.run).group_by(t.step_run.c.state)).all()
+    return {
+        "run": row.run, "playbook": row.playbook, "version": row.version, "phase": row.phase, "title": row.title_zh, "title_en": row.title_en, "state": row.state,
+        "day": row.day, "shops": row.shops, "anchors": row.anchors, "params": row.params, "counts": dict(counted), "launched_by": row.launched_by,
+        "launched_at": iso(row.launched_at), "ended_at": iso(row.ended_at), "prefect_flow_run": row.prefect_flow_run,
+    }  # fmt: skip
+
+
+def show(connection: Connection, run: str, now: datetime) -> dict:
+    """One run with every step run, and what came out of its automated steps."""
+    row = get_run(connection, run)
+    playbook = frozen(connection, row.digest)
+    steps = connection.execute(select(t.step_run).where(t.step_run.c.run == run).order_by(t.step_run.c.ordinal, t.step_run.c.shop)).all()
+    outcomes = _latest_outcomes(connection, run)
+    return _run_head(connection, row) | {"steps": [_step(playbook, step, outcomes.get(step.id), now) for step in steps]}
+
+
+def _latest_outcomes(connection: Connection, run: str) -> dict[int, Any]:
+    rows = connection.execute(select(t.outcome).join(t.step_run, t.step_run.c.id == t.outcome.c.step_run).where(t.step_run.c.run == run).order_by(t.outcome.c.round)).all()
+    return {row.step_run: row for row in rows}
+
+
+def overdue(row, now: datetime) -> bool:
+    """Derived, never stored: an unfinished step or an open item after its due time."""
+    return bool(row.due_at and row.due_at < now and row.state not in STEP_ENDED)
+
+
+def _step(playbook: Playbook, row, outcome, now: datetime) -> dict:
+    step = playbook.step(row.step)
+    found = outcome and {"status": outcome.status, "zh": outcome.zh, "en": outcome.en, "missing": outcome.missing, "as_of": iso(outcome.as_of), "rounds": row.rounds, "lists": {name: len(listed) for name, listed in outcome.lists.items()}}
+    return {
+        "step_run": row.id, "step": row.step, "title": title_of(step), "stage": row.stage, "shop": row.shop or None, "kind": row.kind, "role": playbook.role_of(step),
+        "state": row.state, "start": iso(row.start_at), "due": iso(row.due_at), "opened_at": iso(row.opened_at), "completed_at": iso(row.completed_at),
+        "items_done": row.items_done, "items_total": row.items_total, "overdue": overdue(row, now), "outcome": found,
+    }  # fmt: skip
+
+
+def title_of(step: Step) -> str:
+    """What people call a step, Chinese first."""
+    return step.title.zh if step.title else step.id
+
+
+def checklist(connection: Connection, now: datetime, *, person: str | None = None, role: str | None = None, shop: str | None = None, until: datetime | None = None, overdue_only: bool = False, limit: int = 200, offset: int = 0) -> list[dict]:
+    """Open items, the most urgent first. `person` means: assigned to them, or unassigned and of a role they hold for the shop."""
+    query = select(t.item, t.run.c.title_zh.label("run_title")).join(t.run, t.run.c.run == t.item.c.run).where(t.item.c.state == "open")
+    if person:
+        query = query.where(for_person(connection, person))
+    for column, value in ((t.item.c.role, role), (t.item.c.shop, shop)):
+        query = query.where(column == value) if value else query
+    if until:
+        query = query.where(or_(t.item.c.due_at.is_(None), t.item.c.due_at < until))
+    if overdue_only:
+        query = query.where(t.item.c.due_at < now)
+    rows = connection.execute(query.order_by(case((t.item.c.due_at.is_(None), 1), else_=0), t.item.c.due_at, t.item.c.id).limit(limit).offset(offset)).all()
+    return [item_json(row, now) for row in rows]
+
+
+def for_person(connection: Connection, person: str):
+    """Which items are for a person: assigned to them, or unassigned and of a role they hold for the shop."""
+    bound = connection.execute(select(t.role_binding).where(t.role_binding.c.person == person)).all()
+    everywhere = [row.role for row in bound if not row.shop]
+    here = [(t.item.c.role == row.role) & (t.item.c.shop == row.shop) for row in bound if row.shop]
+    return or_(t.item.c.assignee == person, t.item.c.assignee.is_(None) & or_(t.item.c.role.in_(everywhere), *here))
+
+
+def item_json(row, now: datetime) -> dict:
+    """One item as the command line prints it."""
+    return {
+        "item": row.id, "run": row.run, "step": row.step, "shop": row.shop or None, "title": row.title_zh, "title_en": row.title_en, "role": row.role,
+        "assignee": row.assignee, "due": iso(row.due_at), "state": row.state, "overdue": overdue(row, now), "evidence": row.evidence,
+        "closed_by": row.closed_by, "closed_at": iso(row.closed_at), "value": row.value, "link": row.link, "file": row.file, "note": row.note, "version": row.version,
+    }  # fmt: skip
+
+
+def role_title(role: str) -> str:
+    """A role as people say it."""
+    return ROLES.get(role, role)
+
+
+def bars(connection: Connection, run: str, steps: Sequence[str] | None = None) -> list[dict]:
+    """One bar a step, rolled up over its shops: its look, its message, its times. What the Prefect timeline and the run's page draw."""
+    row = get_run(connection, run)
+    playbook = frozen(connection, row.digest)
+    query = select(t.step_run.c.step, t.step_run.c.state, t.step_run.c.outcome, func.count().label("n"), func.sum(t.step_run.c.items_done).label("done"), func.sum(t.step_run.c.items_total).label("total"), func.min(t.step_run.c.opened_at).label("opened"), func.max(t.step_run.c.completed_at).label("completed"), func.min(t.step_run.c.due_at).label("due"), func.min(t.step_run.c.start_at).label("start"), func.max(t.step_run.c.rounds).label("rounds"))
+    query = query.where(t.step_run.c.run == run).group_by(t.step_run.c.step, t.step_run.c.state, t.step_run.c.outcome)
+    groups: dict[str, list] = {}
+    for group in connection.execute(query if steps is None else query.where(t.step_run.c.step.in_(steps))).all():
+        groups.setdefault(group.step, []).append(group)
+    gated = _gated(playbook, connection, run)
+    return [_bar(playbook, step, ordinal, groups[step.id], gated, connection) for ordinal, step in enumerate(playbook.steps) if step.id in groups]
+
+
+def _gated(playbook: Playbook, connection: Connection, run: str) -> set[str]:
+    """Steps that wait for an approval that is not given yet, directly or through other steps."""
+    shut = {row.step for row in connection.execute(select(t.step_run.c.step).where(t.step_run.c.run == run, t.step_run.c.kind == "approval", t.step_run.c.state.not_in(STEP_ENDED))).all()}
+    behind: set[str] = set()
+    changed = True
+    while changed:
+        more = {step.id for step in playbook.steps if set(needs_of(step)) & (shut | behind)} - behind
+        behind |= more
+        changed = bool(more)
+    return behind
+
+
+def _bar(playbook: Playbook, step: Step, ordinal: int, groups: list, gated: set[str], connection: Connection) -> dict:
+    count = {state: sum(group.n for group in groups if group.state == state) for state in {group.state for group in groups}}
+    total, ended = sum(count.values()), sum(n for state, n in count.items() if state in STEP_ENDED)
+    dialect = connection.dialect
+
+    def moment(values, pick):
+        read = [t.Instant().process_result_value(value, dialect) for value in values if value is not None]
+        return pick(read, default=None)
+
+    unknown = sum(group.n for group in groups if group.outcome in ("unknown", "failed"))
+    due = moment([group.due for group in groups], min)
+    return {
+        "step": step.id, "ordinal": ordinal, "title": title_of(step), "kind": step.kind, "stage": step.stage, "role": playbook.role_of(step),
+        "look": _look(step, count, total, ended, gated), "shops_done": ended, "shops": total, "unknown": unknown,
+        "items_done": sum(group.done for group in groups), "items_total": sum(group.total for group in groups), "rounds": max(group.rounds for group in groups),
+        "start": moment([group.start for group in groups], min), "due": due, "opened_at": moment([group.opened for group in groups], min),
+        "completed_at": moment([group.completed for group in groups], max) if ended == total else None, "needs": needs_of(step),
+    }  # fmt: skip
+
+
+def _look(step: Step, count: dict[str, int], total: int, ended: int, gated: set[str]) -> str:
+    if ended == total:
+        return "cancelled" if count.get("cancelled") == total else "skipped" if count.get("skipped") == total else "done"
+    if count.get("open"):
+        return "unknown" if step.kind == "task" else "gated" if step.kind == "approval" else "people"
+    if count.get("running"):
+        return "running"
+    if count.get("ready"):
+        return "ready"
+    if step.id in gated:
+        return "gated"
+    return "running" if ended else "planned"

@@ -1,0 +1,73 @@
+"""People's own data: what counts as such in any file, and the keyed hash that stands for it."""
+
+import re
+from hashlib import blake2b
+
+import polars as pl
+
+from ecops.shop.exports import heading, personal
+
+HASHED = "hash:"
+_DIGITS = 32
+# A net under the tables of headings: an unknown file may call a person's data by any name.
+_SUSPECT = re.compile(r"姓名|收件|收货人|买家会员|昵称|旺旺|电话|手机|地址|身份证|支付宝|微信|邮箱|留言|备注|发票|qq|phone|mobile|address|receiver|consignee|email|remark|nick")
+# Also with the country before it, in groups, or in full-width digits.
+_MOBILE = r"(?:\+?86[- ]?)?[1１][3-9３-９]\d[- ]?\d{4}[- ]?\d{4}"
+_PHONE = re.compile(rf"(?<!\d){_MOBILE}(?!\d)")
+_CUT = "***********"
+# Columns of words that people write: a phone number may stand in them.
+FREE_TEXTS = ("text", "detail_text", "title", "reason", "close_reason", "last_event", "sku")
+
+
+def keyed_hash(secret: bytes, text: str) -> str:
+    """A stand-in for a personal text: the same for the same text in one lake, and not to be guessed without its key.
+
+    A text that is such a stand-in already (it comes back from a mended quarantine) stays what it is.
+    """
+    if text.startswith(HASHED) and len(text) == len(HASHED) + _DIGITS:
+        return text.removeprefix(HASHED)
+    return blake2b(text.encode(), key=secret, digest_size=_DIGITS // 2).hexdigest()
+
+
+def hashed(texts: pl.Series, secret: bytes) -> pl.Series:
+    """Keyed hashes of a column of texts; null stays null."""
+    known = texts.drop_nulls().unique()
+    stands = pl.Series([keyed_hash(secret, text) for text in known], dtype=pl.String)
+    return texts.replace_strict(known, stands, default=None, return_dtype=pl.String)
+
+
+def is_personal(name: str | None) -> bool:
+    """Whether the cells under this heading may tell about a person."""
+    plain = heading(name)
+    return plain in personal() or bool(_SUSPECT.search(plain))
+
+
+def veiled(name: str | None, text: str, secret: bytes) -> str:
+    """A cell as the quarantine may keep it: hashed under a personal heading, phone numbers cut out under any other."""
+    return HASHED + keyed_hash(secret, text) if is_personal(name) else without_phones(text)
+
+
+def veiled_column(texts: pl.Series, name: str | None, secret: bytes) -> pl.Series:
+    """`veiled` of all cells under one heading."""
+    if is_personal(name):
+        return HASHED + hashed(texts, secret)
+    return texts.to_frame("_t").select(phones_cut(pl.col("_t")))["_t"]
+
+
+def without_phones(text: str) -> str:
+    """The text with everything that looks like a mobile number struck out."""
+    return _PHONE.sub(_CUT, text)
+
+
+def phones_cut(texts: pl.Expr) -> pl.Expr:
+    """`without_phones` of a column."""
+    # numbers in a row share the mark between them, so they are cut as one
+    return texts.str.replace_all(rf"(^|\D){_MOBILE}(?:\D{_MOBILE})*(\D|$)", f"${{1}}{_CUT}${{2}}")
+
+
+def guarded(rows: pl.DataFrame, column: str, secret: bytes) -> pl.DataFrame:
+    """`rows` with texts of `column` that are a phone number or a mail address as keyed hashes: an id is neither."""
+    told = pl.col(column).str.contains(rf"^{_MOBILE}$|@")
+    if not rows.select(told.any()).item():
+        return rows
+    return rows.with_columns(pl.when(told).then(hashed(rows[column], secret)).otherwise(pl.col(column)).alias(column))

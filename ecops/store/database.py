@@ -1,0 +1,113 @@
+"""The database: SQLite (WAL, immediate write transactions) or PostgreSQL, by URL; migrations brought up by Alembic."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from ecops.errors import BadCall, NotRunning
+from ecops.store.tables import metadata
+from ecops.store.tx import Tx
+
+HEAD = "0001"
+_MEMORY = "sqlite://"
+
+
+class Store:
+    """Where runs live. `write()` is one transaction, `read()` one consistent look."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+
+    @classmethod
+    def in_memory(cls) -> "Store":
+        """A store that is gone with the object: rehearsals and tests."""
+        store = cls(_MEMORY)
+        metadata.create_all(store.engine)
+        return store
+
+    @contextmanager
+    def write(self, now: datetime, actor: str) -> Iterator[Tx]:
+        """One transaction; committed when the block ends well. SQLite takes its write lock at the beginning."""
+        with self._connected() as connection:
+            connection = connection.execution_options(ecops_write=True)
+            with connection.begin():
+                yield Tx(connection, now, actor)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection whose queries see one moment."""
+        with self._connected() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        try:
+            connection = self.engine.connect()
+        except OperationalError as error:
+            raise NotRunning(f"The database {self.engine.url.render_as_string()} does not answer: {error.orig}; check ECOPS_DATABASE_URL.") from error
+        with connection:
+            yield connection
+
+    def migrate(self) -> None:
+        """Bring the tables up to date; nothing happens when they are. Raises BadCall for a database of a newer ecops."""
+        found = self._revision()
+        if found == HEAD:
+            return
+        from alembic import command
+        from alembic.util import CommandError
+
+        try:
+            command.upgrade(self._alembic(), "head")
+        except CommandError as error:
+            raise BadCall(f"The database {self.engine.url.render_as_string()} was made by a newer ecops (revision {found}); update ecops or choose another ECOPS_HOME.") from error
+
+    def _alembic(self):
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        config.attributes["engine"] = self.engine
+        return config
+
+    def _revision(self) -> str | None:
+        with self._connected() as connection:
+            try:
+                if not inspect(connection).has_table("alembic_version"):
+                    return None
+                return connection.execute(text("select version_num from alembic_version")).scalar()
+            except SQLAlchemyError as error:
+                raise BadCall(f"{self.engine.url.render_as_string()} is not a database of ecops: {error.orig}; choose another ECOPS_HOME.") from error
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    if url.startswith("postgresql://"):
+        url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    if not url.startswith("sqlite"):
+        return create_engine(url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+    memory = {"poolclass": StaticPool} if url == _MEMORY else {"pool_size": 20, "max_overflow": 40}
+    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": 30}, **memory)
+    event.listen(engine, "connect", _sqlite_connect)
+    event.listen(engine, "begin", _sqlite_begin)
+    return engine
+
+
+def _sqlite_connect(connection, _record) -> None:
+    # The driver must not begin transactions by itself: a deferred one that reads first cannot become a writer.
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=30000", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _sqlite_begin(connection: Connection) -> None:
+    writing = connection.get_execution_options().get("ecops_write")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")

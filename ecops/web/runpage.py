@@ -1,0 +1,132 @@
+"""What the pages of runs show: the list, one run's timeline with who waits for whom, one step's shops and items."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from ecops.engine.states import STEP_ENDED
+from ecops.errors import NotFound
+from ecops.service import views
+from ecops.service.frozen import frozen
+from ecops.store import tables as t
+from ecops.web import inbox
+from ecops.web.timeline import axis_of, draw
+from ecops.web.times import local
+
+LIST = 50
+GATES = 20
+ROWS = 100
+ENDED_LOOKS = frozenset({"done", "skipped", "cancelled"})
+_ORDER = {"active": 0, "completed": 1, "cancelled": 1}
+
+
+def run_list(connection: Connection) -> list[dict]:
+    """Runs with their progress, the active ones first."""
+    rows = [row | progress(row["counts"]) for row in views.runs(connection, LIST)]
+    return sorted(rows, key=lambda row: _ORDER[row["state"]])
+
+
+def progress(counts: Mapping[str, int]) -> dict[str, int]:
+    """Ended and all step runs, and the share in percent."""
+    total, ended = sum(counts.values()), sum(n for state, n in counts.items() if state in STEP_ENDED)
+    return {"ended": ended, "total": total, "percent": ended * 100 // total if total else 100}
+
+
+def run_page(connection: Connection, run: str, now: datetime) -> dict[str, Any]:
+    """One run as its page shows it. Raises NotFound."""
+    row = views.get_run(connection, run)
+    playbook = frozen(connection, row.digest)
+    bars = [bar | {"title_en": _title_en(playbook, bar["step"])} for bar in views.bars(connection, run)]
+    axis = axis_of(bars, row.launched_at, now, row.state == "active")
+    drawn, said = draw(bars, axis, row.launched_at, now), _outcomes(connection, run, [bar["step"] for bar in bars if bar["shops"] == 1])
+    by_step = {bar["step"]: bar for bar in bars}
+    rows = [bar | {"drawn": drawn[bar["step"]], "outcome": said.get(bar["step"]), "blockers": [by_step[need] for need in bar["needs"] if need in by_step and by_step[need]["look"] not in ENDED_LOOKS], "late": _late(bar, now)} for bar in bars]
+    return {
+        "run": row, "anchors": sorted(((name, at) for name, at in row.anchors.items() if name not in ("D", "launch") or len(row.anchors) <= 2), key=lambda pair: pair[1]),
+        "axis": axis, "now_x": axis.at(now) if row.state == "active" else None, "stages": _stages(playbook, rows), "waits": _waits(rows),
+        "progress": round(sum(bar["shops_done"] / bar["shops"] for bar in bars if bar["shops"]), 2), "ended": sum(bar["look"] in ENDED_LOOKS for bar in bars), "late": sum(bar["late"] for bar in rows), "gates": _gates(connection, run, playbook),
+        "launched_name": inbox._names(connection, t.person.c.person, t.person.c.name, {row.launched_by}).get(row.launched_by, row.launched_by),
+    }  # fmt: skip
+
+
+def _late(bar: Mapping, now: datetime) -> bool:
+    return bool(bar["due"] and bar["due"] < now and bar["look"] not in ENDED_LOOKS)
+
+
+def _title_en(playbook, step: str) -> str:
+    found = playbook.step(step)
+    return found.title.en if found.title else found.id
+
+
+def _stages(playbook, rows: list[dict]) -> list[tuple[str, list[dict]]]:
+    grouped = [(stage, [row for row in rows if row["stage"] == stage]) for stage in dict.fromkeys([*playbook.stages, *(row["stage"] for row in rows)])]
+    return [(stage, part) for stage, part in grouped if part]
+
+
+def _waits(rows: list[dict]) -> list[dict]:
+    """The steps somebody or something is on now, and the roles behind each that wait for it."""
+    behind = {row["step"]: [other for other in rows if row in _all_needs(other, rows) and other["look"] not in ENDED_LOOKS] for row in rows if _is_on(row)}
+    found = [{"bar": row, "steps": behind[row["step"]], "roles": list(dict.fromkeys(other["role"] for other in behind[row["step"]] if other["kind"] != "milestone"))} for row in rows if row["step"] in behind]
+    return sorted(found, key=lambda wait: (not wait["bar"]["late"], wait["bar"]["due"] is None, wait["bar"]["due"] or 0))
+
+
+def _is_on(row: Mapping) -> bool:
+    return row["look"] in ("people", "running", "unknown", "ready") or (row["kind"] == "approval" and row["look"] == "gated" and not row["blockers"] and row["opened_at"] is not None)
+
+
+def _all_needs(row: Mapping, rows: list[dict]) -> list[dict]:
+    by_step, found, todo = {other["step"]: other for other in rows}, [], list(row["needs"])
+    while todo:
+        other = by_step.get(todo.pop())
+        if other is not None and other not in found:
+            found.append(other)
+            todo.extend(other["needs"])
+    return found
+
+
+def _outcomes(connection: Connection, run: str, steps: list[str]) -> dict[str, Any]:
+    query = select(t.step_run.c.step, t.outcome.c.status, t.outcome.c.zh, t.outcome.c.en).join(t.outcome, t.outcome.c.step_run == t.step_run.c.id)
+    return {row.step: row for row in connection.execute(query.where(t.step_run.c.run == run, t.step_run.c.step.in_(steps)).order_by(t.outcome.c.round))}
+
+
+def _gates(connection: Connection, run: str, playbook) -> list[dict]:
+    """Open approvals, with what was decided so far."""
+    query = select(t.step_run).where(t.step_run.c.run == run, t.step_run.c.kind == "approval", t.step_run.c.state == "open")
+    rows = connection.execute(query.order_by(t.step_run.c.due_at, t.step_run.c.id).limit(GATES)).all()
+    decided = connection.execute(select(t.decision, t.person.c.name).join(t.person, t.person.c.person == t.decision.c.person, isouter=True).where(t.decision.c.step_run.in_([row.id for row in rows])).order_by(t.decision.c.at)).all()
+    return [_gate(playbook.step(row.step), row, [one for one in decided if one.step_run == row.id]) for row in rows]
+
+
+def _gate(step, row, decided: list) -> dict:
+    return {
+        "id": row.id, "step": row.step, "title": views.title_of(step), "title_en": step.title.en if step.title else step.id, "due": row.due_at, "shop": row.shop, "by": step.approval.by,
+        "quorum": step.approval.quorum, "approved": sum(one.verdict == "approve" for one in decided), "decisions": decided,
+    }  # fmt: skip
+
+
+def step_page(connection: Connection, run: str, step: str, page: int, now: datetime) -> dict[str, Any]:
+    """One step's items, or its shops where it has none; ROWS at most a page. Raises NotFound."""
+    row = views.get_run(connection, run)
+    playbook = frozen(connection, row.digest)
+    if step not in {one.id for one in playbook.steps}:
+        raise NotFound("There is no such page.")
+    query = select(t.item).where(t.item.c.step_run.in_(select(t.step_run.c.id).where(t.step_run.c.run == run, t.step_run.c.step == step)))
+    found = connection.execute(query.order_by(t.item.c.step_run, t.item.c.position).limit(ROWS + 1).offset(ROWS * (page - 1))).all()
+    items = inbox.dress(connection, [views.item_json(one, now) for one in found[:ROWS]], now)
+    shops = [] if items else _shops(connection, run, step, page)
+    return {"run": row, "step": step, "title": views.title_of(playbook.step(step)), "title_en": _title_en(playbook, step), "items": items, "shops": shops[:ROWS], "page": page, "more": len(found) > ROWS or len(shops) > ROWS}
+
+
+def _shops(connection: Connection, run: str, step: str, page: int) -> list[dict]:
+    query = select(t.step_run, t.shop.c.name).join(t.shop, t.shop.c.shop == t.step_run.c.shop, isouter=True).where(t.step_run.c.run == run, t.step_run.c.step == step)
+    rows = connection.execute(query.order_by(t.step_run.c.id).limit(ROWS + 1).offset(ROWS * (page - 1))).all()
+    said = {one.step_run: one for one in connection.execute(select(t.outcome).where(t.outcome.c.step_run.in_([row.id for row in rows])).order_by(t.outcome.c.round))}
+    return [{"shop": row.shop, "name": row.name or row.shop, "state": row.state, "due": row.due_at, "completed": row.completed_at, "outcome": said.get(row.id)} for row in rows]
+
+
+def anchor_text(at: str) -> str:
+    """An anchor as a date, with its time unless it is midnight."""
+    there = local(at)
+    return f"{there:%Y-%m-%d}" if (there.hour, there.minute) == (0, 0) else f"{there:%Y-%m-%d %H:%M}"

@@ -1,0 +1,102 @@
+"""The words of the pages. Chinese is written in the templates; English is looked up here. A test compares the two.
+
+Sentences of errors come from the service in English; `sentence` says them in Chinese to operators.
+"""
+
+import re
+
+from ecops.playbook.model import PHASES, ROLES
+
+LANGS = ("zh", "en")
+EN = {
+    "清单": "Checklist", "活动": "Runs", "我的清单": "My checklist", "今天": "Today", "逾期": "Overdue", "本周": "This week", "以后": "Later", "全部": "All", "不限时": "No due time",
+    "你是谁?": "Who are you?", "选好之后,这里只显示归你的事。": "Choose, and this page shows what is yours.", "换人": "Switch", "选择": "Choose", "还没有人员。": "There are no people yet.",
+    "请管理员运行 ecops person add 添加。": "Ask your administrator to run 'ecops person add'.",
+    "人员": "Person", "角色": "Role", "店铺": "Shop", "所有人": "Everyone", "所有角色": "All roles", "所有店铺": "All shops", "店铺名或编号": "Shop name or key", "筛选": "Filter", "我": "me",
+    "完成": "Done", "认领": "Claim", "跳过": "Skip", "转交": "Hand over", "转交给": "Hand over to", "原因": "Reason", "为什么跳过?": "Why skip it?", "备注": "Note", "更多": "More", "写点什么(可不填)": "Anything to add (optional)",
+    "重新打开": "Reopen", "为什么重新打开?": "Why reopen it?", "链接": "Link", "照片或文件": "Photo or file", "文字": "Text", "数字": "Number", "请选择": "Choose", "文件": "File", "下载": "Download", "可不填": "optional",
+    "整个活动": "Whole run", "已完成": "Done", "已跳过": "Skipped", "已撤回": "Withdrawn", "未开始": "Not open yet", "待办": "Open", "由": "by", "截止": "Due", "归": "Assigned to",
+    "都做完了": "All done", "没有符合条件的事项。": "Nothing matches.", "看看别的时间,或者泡杯茶。": "Look at another time span, or make a cup of tea.", "今天没有等你的事。": "Nothing waits for you today.",
+    "上一页": "Previous", "下一页": "Next", "项": "items", "件待办": "open", "加载中…": "Loading…", "没有网络,稍后再试。": "No connection; try again.",
+    "活动列表": "Runs", "还没有活动。": "There are no runs yet.", "用 ecops launch 启动一个。": "Start one with 'ecops launch'.", "进行中": "Active", "已结束": "Completed", "已取消": "Cancelled",
+    "步": "steps", "店": "shops", "步骤": "Steps", "基准日": "Day", "启动": "Launched", "结束于": "Ended", "在 Prefect 中查看": "See in Prefect", "时间节点": "Anchors", "进度": "Progress",
+    "谁在等谁": "Who waits for whom", "没有人在等。": "Nobody is waiting.", "后面在等": "behind it:", "需要先完成": "waits for", "时间线": "Timeline", "现在": "Now",
+    "审批": "Approvals", "同意": "Approve", "驳回": "Reject", "驳回原因(必填)": "Reason for rejecting (required)", "意见(同意可不填)": "Comment (required to reject)", "已同意": "approved", "已驳回": "rejected", "可审批": "Decided by",
+    "已计划": "Planned", "就绪": "Ready", "自动运行": "Running", "人在处理": "With people", "等审批": "Gated", "结果未知": "Unknown", "失败": "Failed", "截止时间": "Due time",
+    "自动": "Automated", "清单步骤": "Checklist", "里程碑": "Milestone", "展开明细": "Show details", "这一步还没有明细。": "No details yet.", "店待人工": "shops need a person", "轮": "rounds",
+    "返回活动": "Back to the run", "返回清单": "Back to the checklist", "出错了": "Something went wrong", "没有做成": "Not done", "别人先了一步": "Someone was first", "没有这一页。": "There is no such page.",
+    "结果": "Result", "状态": "State", "先选择你是谁,再操作。": "Choose who you are first.", "来自其他网站的请求被拒绝。": "A request from another site is refused.", "版本": "Version",
+    "prep": "Prep", "execution": "Execution", "wrap-up": "Wrap-up", "set-up": "Set-up", "routine": "Routine", "review": "Review", "work": "Work",
+    "启动时刻": "Launch", "大促日": "Day", "运行中断,重试后继续": "Interrupted",
+}  # fmt: skip
+STAGES = {"prep": "准备", "execution": "执行", "wrap-up": "收尾", "set-up": "搭建", "routine": "例行", "review": "复盘", "work": "工作"}
+ANCHORS = {"D": "基准日", "launch": "启动", "day": "活动日", "presale": "预售", "final-payment": "尾款", "last-ship": "最晚发货", "warm-up": "预热"}
+LOOKS = {"done": "已完成", "people": "人在处理", "gated": "等审批", "running": "自动运行", "unknown": "结果未知", "ready": "就绪", "planned": "已计划", "skipped": "已跳过", "cancelled": "已取消", "failed": "失败"}
+KINDS = {"task": "自动", "checklist": "清单步骤", "approval": "审批", "milestone": "里程碑"}
+ITEM_STATES = {"open": "待办", "done": "已完成", "skipped": "已跳过", "withdrawn": "已撤回", "planned": "未开始"}
+RUN_STATES = {"active": "进行中", "completed": "已结束", "cancelled": "已取消"}
+
+
+def say(lang: str, zh: str) -> str:
+    """A phrase of the pages in the reader's language."""
+    return zh if lang == "zh" else EN.get(zh, zh)
+
+
+def role(lang: str, key: str) -> str:
+    """A role as people say it; a role of one's own keeps its key."""
+    return ROLES.get(key, key) if lang == "zh" else key.replace("-", " ").capitalize()
+
+
+def phase(lang: str, key: str) -> str:
+    """A phase as people say it."""
+    return PHASES.get(key, key) if lang == "zh" else key.capitalize()
+
+
+def named(lang: str, names: dict[str, str], key: str) -> str:
+    """A stage or an anchor: a known one in Chinese, else its key."""
+    return names.get(key, key) if lang == "zh" else key.replace("-", " ").capitalize()
+
+
+_SENTENCES = [
+    (r"This item closes with a number; .*", "请填一个数字。"),
+    (r"This item closes with a text; .*", "请写一段文字。"),
+    (r"This item closes with a choice; .*", "请选一项。"),
+    (r"This item closes with a link; .*", "请贴一个链接。"),
+    (r"This item closes with a file; .*", "请附一张照片或一个文件。"),
+    (r"(.+) is none of (.+)\.", r"\1 不在可选项里:\2。"),
+    (r"(.+) is no link; .*", "链接要以 https:// 或 http:// 开头。"),
+    (r"'?(.+?)'? is not a number\.", r"“\1”不是数字。"),
+    (r"(.+) is outside (.+) to (.+)\.", r"\1 超出范围:应在 \2 到 \3 之间。"),
+    (r"A reason is needed; .*", "请写原因。"),
+    (r"A rejection needs a reason\.", "驳回需要写原因。"),
+    (r"There is no item (\S+); .*", r"没有事项 \1。"),
+    (r"There is no run (\S+); .*", r"没有活动 \1。"),
+    (r"There is no approval (\S+); .*", r"没有审批 \1。"),
+    (r"There is no person (\S*); .*", r"没有人员 \1,请重新选择。"),
+    (r"Item \d+ was already taken by (.+)\.", r"已由 \1 认领。"),
+    (r"Item \d+ belongs to a step that is .*", "后面的步骤已经开始,不能重新打开。"),
+    (r"Item \d+ is (?:withdrawn|not open yet); .*", "这一项现在不能操作,没有改动。"),
+    (r"Item \d+ is open; .*", "这一项本来就是待办,没有改动。"),
+    (r"The run \S+ is (?:completed|cancelled); .*", "活动已经结束,没有改动。"),
+    (r"The gate \S+ is part of a run .*", "活动已经结束,没有改动。"),
+    (r"The gate \S+ is done; .*", "这个审批已经通过,没有改动。"),
+    (r"The gate \S+ is \S+; .*", "这个审批还没有开放,没有改动。"),
+    (r"(\S+) has already decided \(approve\).*", r"\1 已经同意过,一人只算一次。"),
+    (r"(\S+) has already decided \(reject\).*", r"\1 已经驳回过,一人只算一次。"),
+    (r"(\S+) launched this run and may not decide .*", r"\1 是活动发起人,不能自己审批,请其他人来。"),
+    (r"(\S+) holds none of the roles (.+) that decide .*", r"\1 没有审批所需的角色(\2)。"),
+    (r"The file is larger than (\d+) MB.*", r"文件超过 \1 MB,请压缩后再传。"),
+    (r"Choose who you are first.*", "先选择你是谁,再操作。"),
+    (r"A request from another site is refused.*", "来自其他网站的请求被拒绝。"),
+    (r"The body is not JSON.*", "请求内容不是 JSON。"),
+    (r"There is no such page.*", "没有这一页。"),
+]  # fmt: skip
+
+
+def sentence(lang: str, said: str) -> str:
+    """An error's sentence for the reader; one nobody translated yet stays English."""
+    if lang == "zh":
+        for pattern, zh in _SENTENCES:
+            if found := re.fullmatch(pattern, said):
+                return re.sub(r"\b(" + "|".join(ROLES) + r")\b", lambda m: ROLES[m[0]], found.expand(zh)) if "角色" in zh else found.expand(zh)
+    return said

@@ -1,0 +1,144 @@
+"""What the four phases share: one waking of a run's flow.
+
+A flow run lives as long as its run. Woken, it is executed from the top, passes over what is done, does what is ready, and goes
+to sleep in Prefect without holding a process.
+"""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, date, datetime
+from typing import Any
+
+from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.runtime import flow_run as this
+
+from ecops.calculate import calculate
+from ecops.home import Home
+from ecops.orchestration.worker import run_step, sleep_until
+from ecops.service import launch, outbox, views, work
+from ecops.shelf import shelf
+from ecops.shop.lake import Lake
+from ecops.store.database import Store
+
+RENEW_EVERY = 10.0  # seconds, a third of the lease
+TABLE_ROWS = 100
+
+
+class Waking:
+    """One execution of a run's flow."""
+
+    def __init__(self, run: str, flow_run: str) -> None:
+        self.run, self.flow_run = run, flow_run
+        self.home = Home.from_environment()
+        self.store = _store(self.home.database_url)
+        self.lake = _lake(self.home.lake_url)
+        self.execution = f"{flow_run}:{datetime.now(UTC).isoformat()}"
+
+    async def carry(self, stage: str) -> None:
+        """Do all that is ready in a stage, step by step, all shops of a step at once."""
+        while claimed := await _thread(work.claim, self.store, self.run, self.execution, datetime.now(UTC), stage):
+            await self._execute(claimed)
+
+    async def _execute(self, claimed: work.Work) -> None:
+        results = await run_step(lambda: calculate(claimed, self.lake), self.flow_run, claimed.step, claimed.title)
+        await _thread(work.record, self.store, claimed, results, datetime.now(UTC))
+        await _show(claimed, results)
+
+    async def rest(self) -> None:
+        """Sleep until something automated is due, or return when the run has ended; work that came meanwhile is done first."""
+        while True:
+            down = await _thread(work.lay_down, self.store, self.run, self.execution, datetime.now(UTC))
+            if down.how != "more":
+                break
+            while claimed := await _thread(work.claim, self.store, self.run, self.execution, datetime.now(UTC)):
+                await self._execute(claimed)
+        if down.how == "sleeps":
+            await sleep_until(self.flow_run, down.next_at, self._reason(down), awake=self._busy)
+
+    def _reason(self, down: work.Rest) -> str:
+        return f"等待到 {down.next_at.isoformat()} / waits for its time" if down.next_at else "等待人工步骤 / waits for people"
+
+    def _busy(self) -> bool:
+        with self.store.read() as connection:
+            return any(row.run == self.run for row in outbox.to_wake(connection, datetime.now(UTC)))
+
+    async def keep_lease(self) -> None:
+        """Say again and again that this execution lives."""
+        while True:
+            await asyncio.sleep(RENEW_EVERY)
+            await _thread(work.renew, self.store, self.run, self.execution, datetime.now(UTC))
+
+
+@asynccontextmanager
+async def waking(run: str | None, playbook: str | None = None, shops: str = "all") -> AsyncIterator[Waking]:
+    """Take a run up; a scheduled firing, which has a playbook and no run yet, launches it first."""
+    flow_run = str(this.id)
+    run = run or await _thread(_launch_scheduled, playbook, shops, flow_run, this.scheduled_start_time)
+    awake = Waking(run, flow_run)
+    await _thread(work.take_up, awake.store, run, awake.execution, datetime.now(UTC))
+    lease = asyncio.create_task(awake.keep_lease())
+    try:
+        yield awake
+    finally:
+        lease.cancel()
+        with suppress(asyncio.CancelledError):
+            await lease
+
+
+def _launch_scheduled(playbook: str, shops: str, flow_run: str, fired: datetime) -> str:
+    """The run of this firing: launched once, however often the flow run is executed."""
+    home = Home.from_environment()
+    store = _store(home.database_url)
+    found = shelf(home.playbooks).find(playbook)
+    day: date = fired.astimezone(found.zone).date()
+    now = datetime.now(UTC)
+    ask = launch.Launch(found, day, launch.pick_shops(store, shops), key=f"{playbook}@{flow_run}")
+    launched = launch.launch(store, ask, now, "schedule")
+    outbox.attach(store, launched.run, flow_run, now)
+    return launched.run
+
+
+async def _show(claimed: work.Work, results: dict[int, work.Result]) -> None:
+    """What a step found, as artifacts beside the run: a table of shops, and the first list."""
+    shops = dict(claimed.rows)
+    rows = [{"shop": shops[number] or "*", "status": result.status, "summary": result.zh, "summary_en": result.en} for number, result in results.items()]
+    key = f"{claimed.step}-{claimed.run}".lower()
+    await acreate_table_artifact(table=rows[:TABLE_ROWS], key=key, description=f"{claimed.title}({claimed.task}):{len(rows)} 店")
+    for name, listed in next(iter(results.values())).lists.items() if len(results) == 1 else ():
+        if listed:
+            await acreate_table_artifact(table=json.loads(json.dumps(listed[:TABLE_ROWS])), key=f"{claimed.step}-{name.replace('_', '-')}-{claimed.run}", description=f"{claimed.title} · {name}:{len(listed)} 行")
+
+
+async def close_with_summary(awake: Waking) -> None:
+    """When the run has ended: one page of what every step came to."""
+
+    def summary() -> str:
+        with awake.store.read() as connection:
+            told = views.show(connection, awake.run, datetime.now(UTC))
+        lines = [f"# {told['title']} · {told['day']}", "", "| 步骤 | 店铺 | 状态 | 结论 |", "|---|---|---|---|"]
+        lines += [f"| {step['title']} | {step['shop'] or '全部'} | {step['state']} | {(step['outcome'] or {}).get('zh', '')} |" for step in told["steps"][:400]]
+        return "\n".join(lines)
+
+    await acreate_markdown_artifact(await _thread(summary), key=f"summary-{awake.run}")
+
+
+_STORES: dict[str, Store] = {}
+_LAKES: dict[str, Lake] = {}
+
+
+def _store(url: str) -> Store:
+    if url not in _STORES:
+        _STORES[url] = Store(url)
+    return _STORES[url]
+
+
+def _lake(url: str) -> Lake:
+    if url not in _LAKES:
+        _LAKES[url] = Lake(url)
+    return _LAKES[url]
+
+
+async def _thread(call: Callable[..., Any], *args: Any) -> Any:
+    return await asyncio.to_thread(call, *args)

@@ -1,0 +1,87 @@
+"""What earlier buyers may claim when a price falls: the lines of the protected days, and what each was paid for."""
+
+import polars as pl
+
+from ecops.automation import Ask, Frames
+from ecops.formulae.spreading import spread
+from tasks._orders import effective_orders
+from tasks._rows import has_happened, instant, known, local_date
+from tasks._windows import DAY, last_midnight, today
+
+_ORDER = ["shop", "order_id"]
+
+
+def price_moves(frames: Frames, ask: Ask) -> pl.LazyFrame:
+    """Price changes planned, or made within the protected days: `drop_on` (local day), `new_fen`, `planned`.
+
+    Several changes of one item are each a case of their own.
+    """
+    days = ask.params.days
+    return (
+        known(frames, "price_changes", ask)
+        .filter(pl.col("price_fen").is_not_null(), pl.col("changed_at") > instant(last_midnight(ask) - days - DAY))
+        .filter(local_date("changed_at", ask) >= today(ask) - days)
+        .select("shop", "item_id", "changed_at", "reason", new_fen="price_fen", drop_on=local_date("changed_at", ask))
+        .with_columns(planned=pl.col("changed_at") > instant(ask.as_of))
+    )
+
+
+def protected_lines(frames: Frames, ask: Ask, moves: pl.LazyFrame) -> pl.LazyFrame:
+    """Every paid line of the days that a move protects: `units`, `kept_fen` (paid for them, net of refunds), `due_fen`, `why`.
+
+    `why` names what a person has to look at; such a line has no `due_fen` that counts. Lines refunded in full are left out.
+    """
+    lines = _paid_lines(frames, ask, moves)
+    age = (pl.col("drop_on") - pl.col("paid_on")).dt.total_days()
+    return (
+        lines.join(moves, on=["shop", "item_id"])
+        .filter(pl.col("paid_at") < pl.col("changed_at"), age <= ask.params.days.days)
+        .with_columns(days_ago=age, why=_why_unsure())
+        .with_columns(due_fen=(pl.col("kept_fen") - pl.col("new_fen") * pl.col("units")).clip(0))
+    )
+
+
+def _paid_lines(frames: Frames, ask: Ask, moves: pl.LazyFrame) -> pl.LazyFrame:
+    """Paid lines of the moved items, with what each piece of the order's money they carry: stated, or spread over the lines."""
+    about = ("shop", "order_id", "line_id", "item_id", "sku", "units", "price_fen", "payable_fen", "paid_fen", "refund_fen", "refund_status", "paid_at")
+    lines = known(frames, "order_lines", ask).select(about)
+    touched = lines.join(moves.select("shop", "item_id").unique(), on=["shop", "item_id"], how="semi").select(_ORDER).unique()
+    whole = (
+        lines.join(touched, on=_ORDER, how="semi")
+        .join(_orders(frames, ask), on=_ORDER, how="left")
+        .with_columns(paid_at=pl.coalesce("paid_at", "order_paid_at"), refund=pl.col("refund_fen").fill_null(0))
+        .filter(has_happened("paid_at", ask), ~pl.col("undone").fill_null(False))
+    )
+    value = pl.coalesce("payable_fen", pl.col("price_fen") * pl.col("units"))
+    shared = spread(pl.col("goods_fen"), value, _ORDER, ["line_id"])
+    stated = pl.col("paid_fen") + pl.col("refund")
+    return (
+        whole.with_columns(once_fen=pl.coalesce(stated, shared), spread=stated.is_null())
+        .with_columns(kept_fen=pl.col("once_fen") - pl.col("refund"), paid_on=local_date("paid_at", ask))
+        .filter(~((pl.col("refund") > 0) & (pl.col("kept_fen") <= 0)).fill_null(False))
+    )
+
+
+def _orders(frames: Frames, ask: Ask) -> pl.LazyFrame:
+    """What a line needs of its order: who, when, whether it is undone, and what was once paid for the goods (no postage)."""
+    back = pl.col("refund_fen").fill_null(0)
+    return effective_orders(frames, ask).select(
+        *_ORDER,
+        "buyer_id",
+        order_paid_at=pl.when("paid").then("paid_at"),
+        undone="fully_refunded",
+        order_refund_fen=pl.when("refunded").then(back).otherwise(0),
+        goods_fen=pl.col("paid_fen") + back - pl.col("postage_fen").fill_null(0),
+    )
+
+
+def _why_unsure() -> pl.Expr:
+    """A partial refund may be a piece sent back or the difference already paid: only a person can tell."""
+    elsewhere = (pl.col("order_refund_fen") > 0) & pl.col("refund_fen").is_null()
+    return (
+        pl.when(pl.col("units").is_null() | (pl.col("units") <= 0)).then(pl.lit("units unknown"))
+        .when(pl.col("kept_fen").is_null()).then(pl.lit("paid amount unknown"))
+        .when((pl.col("refund_status") == "open").fill_null(False)).then(pl.lit("refund open"))
+        .when(pl.col("refund") > 0).then(pl.lit("refunded in part"))
+        .when(elsewhere.fill_null(False)).then(pl.lit("order refunded in part"))
+    )  # fmt: skip

@@ -1,0 +1,128 @@
+"""The running product: one Prefect flow run per run, one bar a step, and kill -9 of any part at any moment."""
+
+import signal
+import socket
+
+import psutil
+import pytest
+
+from tests.acceptance.system import STEPS, System, events, until
+
+pytestmark = pytest.mark.prefect
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory):
+    running = System(tmp_path_factory.mktemp("home"))
+    running.start()
+    running.plain("shop", "demo", "--shops", "1", "--seed", "5")
+    running.plain("person", "add", "li", "--name", "李雷")
+    running.plain("role", "bind", "operations", "li")
+    yield running
+    if running.process.poll() is None:
+        running.stop()
+
+
+def test_a_run_is_one_flow_run_with_one_bar_a_step(system):
+    launched = system.launch()
+    run, flow_run = launched["run"], launched["prefect_flow_run"]
+    assert flow_run and launched["steps"] == 6 and launched["items"] == 4
+    until(lambda: system.bars(flow_run).get("plan") == "With people", 30, "the bar of plan")
+    bars = system.bars(flow_run)
+    assert sorted(bars) == sorted(STEPS) and bars["close"] == "Gated" and bars["cull"] == "Gated"
+    system.tick(run, "plan")
+    until(lambda: system.bars(flow_run).get("plan") == "Done", 30, "plan to turn green")
+    for step in STEPS[1:]:
+        (system.settle if step in ("segment", "cull") else system.tick)(run, step)
+    until(lambda: system.flow_state(flow_run) == "COMPLETED", 40, "the flow run to complete")
+    until(lambda: set(system.bars(flow_run).values()) == {"Done"}, 30, "all bars to be done")
+    assert len(system.bars(flow_run)) == 6
+
+
+@pytest.mark.parametrize("part", ["worker", "clock", "web", "prefect"])
+def test_a_killed_part_loses_nothing_and_does_nothing_twice(system, part):
+    launched = system.launch()
+    run = launched["run"]
+    until(lambda: system.show(run)["prefect_flow_run"], 60, "the flow run")
+    flow_run = system.show(run)["prefect_flow_run"]
+    for step in STEPS:
+        if step in ("segment", "check", "cull"):
+            system.kill(part)
+        (system.settle if step in ("segment", "cull") else system.tick)(run, step)
+        until(lambda: _part_is_back(system, part), 60, f"{part} to come back")
+    assert system.show(run)["state"] == "completed"
+    done = events(system.home, run, "step.done")
+    assert sorted(done) == sorted(STEPS), "each step is done exactly once"
+    assert len(events(system.home, run, "item.done")) == len(set(_items_done(system, run)))
+    until(lambda: set(system.bars(flow_run).values()) == {"Done"} and len(system.bars(flow_run)) == 6, 60, "the timeline to be right again")
+    until(lambda: system.flow_state(flow_run) == "COMPLETED", 60, "the flow run to complete")
+
+
+def _part_is_back(system, part):
+    try:
+        return system.part(part).is_running()
+    except (StopIteration, psutil.Error):
+        return False
+
+
+def _items_done(system, run):
+    import sqlite3
+
+    with sqlite3.connect(system.home / "ecops.db") as connection:
+        return [row[0] for row in connection.execute("select id from item where run = ? and state = 'done'", (run,))]
+
+
+def test_a_cancelled_flow_run_cancels_the_run(system):
+    launched = system.launch()
+    until(lambda: system.flow_state(launched["prefect_flow_run"]) == "PAUSED", 30, "the flow run to sleep")
+    with system.prefect() as api:
+        api.set_flow_run_state(launched["prefect_flow_run"], "CANCELLING")
+    until(lambda: system.show(launched["run"])["state"] == "cancelled", 30, "the run to be cancelled")
+
+
+def test_wrong_calls_get_a_sentence_and_a_code(system, tmp_path):
+    picture, empty = tmp_path / "orders.xlsx", tmp_path / "empty.csv"
+    picture.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(200))
+    empty.write_bytes(b"")
+    loop = tmp_path / "loop.yaml"
+    loop.write_text("playbook: loop\ntitle: t\nphase: daily\nsteps:\n  - {id: a, milestone: true, needs: [b]}\n  - {id: b, milestone: true, needs: [a]}\n")
+    for words, code in [
+        (["launch", "small", "--day", "2031-13-11", "--shops", "demo"], 2),
+        (["launch", "small", "--day", "2031-11-11", "--shops", "nobody"], 4),
+        (["launch", "smal", "--day", "2031-11-11"], 4),
+        (["launch", str(loop), "--day", "2031-11-11"], 2),
+        (["launch", "small", "--day", "2031-11-11", "--shops", "demo", "--param", "x=1"], 2),
+        (["playbook", "check", str(loop)], 1),
+        (["import", str(picture), "--shop", "demo"], 2),
+        (["import", str(empty), "--shop", "demo"], 2),
+        (["import", str(tmp_path / "none.csv"), "--shop", "demo"], 4),
+        (["import", str(empty), "--shop", "nobody"], 4),
+        (["done", "999999", "--by", "li"], 4),
+        (["show", "nothing"], 4),
+        (["task", "run", "goods.cul", "--as-of", "2026-01-01"], 4),
+        (["task", "run", "goods.cull", "--as-of", "yesterday"], 2),
+        (["nonsense"], 2),
+    ]:
+        done = system.plain(*words)
+        said = done.stderr + done.stdout
+        assert done.returncode == code, f"{words}: {done.returncode} {said}"
+        assert said.strip() and "Traceback" not in said
+
+
+def test_a_taken_port_is_said(system, tmp_path):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        other = System(tmp_path / "other")
+        done = other.plain("up", "--port", str(taken.getsockname()[1]), "--no-browser")
+    assert done.returncode == 3 and "taken" in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_stays_behind(system, number):
+    if system.process.poll() is not None:
+        system.start()
+    had = system.stop(number)
+    assert len(had) >= 4
+    _, alive = psutil.wait_procs(had, timeout=20)
+    assert not alive

@@ -1,0 +1,219 @@
+"""Small shop data for the tests of the automated steps: rows of a kind with what a test does not care about filled in."""
+
+import random
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from ecops.automation import Answer, Ask, find_automation
+from ecops.shop.kinds import KINDS
+
+CHINA = ZoneInfo("Asia/Shanghai")
+AS_OF = datetime(2026, 11, 12, 9, tzinfo=CHINA)
+TODAY = AS_OF.date()
+DAY = datetime(2026, 11, 11, tzinfo=CHINA)
+
+
+def local(text: str) -> datetime:
+    """`2026-11-11 20:00` on a Chinese clock."""
+    return datetime.fromisoformat(text).replace(tzinfo=CHINA)
+
+
+def days_ago(n: int) -> date:
+    return TODAY - timedelta(days=n)
+
+
+def frame(kind: str, rows: list[dict]) -> pl.LazyFrame:
+    """Rows of a kind; columns not given are null, `shop` is "a", and a row is available when it could have been."""
+    schema = KINDS[kind].schema
+    full = [{"shop": "a", "available_at": _available(kind, row), **row} for row in rows]
+    data = {name: [_utc(row.get(name)) for row in full] for name in schema}
+    return pl.LazyFrame(data, schema=schema)
+
+
+def _utc(value):
+    return value.astimezone(UTC) if isinstance(value, datetime) else value
+
+
+def _available(kind: str, row: dict) -> datetime:
+    if "hour" in row:
+        return row["hour"] + timedelta(hours=1)
+    if "date" in row:
+        return datetime.combine(row["date"] + timedelta(days=1), time.min, CHINA)
+    return row.get("created_at") or datetime(2020, 1, 1, tzinfo=CHINA)
+
+
+def run(name: str, frames: dict[str, list[dict] | pl.LazyFrame], *, shops=("a",), as_of=AS_OF, anchors=None, **params) -> Answer:
+    """One automated step over rows by kind."""
+    task = find_automation(name)
+    lazy = {kind: rows if isinstance(rows, pl.LazyFrame) else frame(kind, rows) for kind, rows in frames.items()}
+    return task(lazy, Ask(tuple(shops), as_of, task.params(**params), {"day": DAY} if anchors is None else anchors))
+
+
+def status(answer: Answer, shop: str = "a") -> str:
+    return answer.verdicts.row(by_predicate=pl.col("shop") == shop, named=True)["status"]
+
+
+def missing(answer: Answer, shop: str = "a") -> list[str]:
+    return answer.verdicts.row(by_predicate=pl.col("shop") == shop, named=True)["missing"]
+
+
+def ids(answer: Answer, name: str = "items") -> list[str]:
+    return answer.lists[name]["item_id"].to_list()
+
+
+def random_shops(seed: int, shops=("a", "b", "c")) -> dict[str, list[dict]]:
+    """Rows of every kind for some shops, holes and oddities included; the same for the same seed."""
+    dice = random.Random(seed)
+    world: dict[str, list[dict]] = {kind: [] for kind in KINDS}
+    for shop in shops:
+        _random_items(dice, shop, world)
+        _random_orders(dice, shop, world)
+        _random_hours(dice, shop, world)
+        _random_service(random.Random(f"{seed} {shop}"), shop, world)
+    return world
+
+
+def _maybe(dice: random.Random, value, often: float = 0.9):
+    return value if dice.random() < often else None
+
+
+def _random_items(dice: random.Random, shop: str, world: dict) -> None:
+    for n in range(dice.randint(1, 6)):
+        item = f"i{n}"
+        world["items"].append(
+            {
+                "shop": shop, "item_id": item, "title": dice.choice(("面霜", "最好的面霜", "第一次用的面霜", "本店最大尺码")),
+                "detail_text": _maybe(dice, dice.choice(("保湿", "销量第一", "最近很火", "好评返现"))),
+                "price_fen": _maybe(dice, dice.randint(1, 9999)), "cost_fen": _maybe(dice, dice.randint(1, 5000)),
+                "listed_on": _maybe(dice, days_ago(dice.randint(1, 90))), "on_sale": _maybe(dice, dice.random() < 0.9),
+                "pack_size": _maybe(dice, dice.randint(1, 12)), "campaign_booked": _maybe(dice, dice.random() < 0.2),
+            }
+        )  # fmt: skip
+        for back in range(1, 34):
+            if dice.random() < 0.98:
+                visitors = dice.randint(0, 60)
+                world["item_days"].append(
+                    {
+                        "shop": shop, "date": days_ago(back), "item_id": item, "title": "面霜", "visitors": visitors,
+                        "pay_buyers": _maybe(dice, dice.randint(0, visitors // 4), 0.99), "pay_units": dice.randint(0, visitors // 4),
+                        "pay_amount_fen": _maybe(dice, dice.randint(0, 90_000), 0.999),
+                    }
+                )  # fmt: skip
+            world["stock"].append(
+                {
+                    "shop": shop, "date": days_ago(back), "item_id": item, "opening_units": dice.randint(0, 900),
+                    "received_units": _maybe(dice, dice.choice((0, 0, 50)), 0.995), "closing_units": dice.randint(0, 900),
+                }
+            )  # fmt: skip
+        moved = AS_OF + timedelta(days=dice.randint(-40, 20))
+        world["price_changes"].append({"shop": shop, "item_id": item, "changed_at": moved, "price_fen": _maybe(dice, dice.randint(1, 9999))})
+        for rival in range(dice.randint(0, 4)):
+            world["competitor_items"].append(
+                {
+                    "shop": shop, "month": date(2026, dice.choice((9, 10, 11)), 1), "competitor": f"r{rival}",
+                    "competitor_item_id": f"x{rival}", "item_id": item,
+                    "monthly_sales": dice.choice(("1200", "1000+", "35", "0", "指数 8,812", "1.2万", "-")),
+                }
+            )  # fmt: skip
+
+
+def _random_orders(dice: random.Random, shop: str, world: dict) -> None:
+    for n in range(dice.randint(0, 40)):
+        created = AS_OF - timedelta(minutes=dice.randint(-600, 200_000))
+        paid = _maybe(dice, created + timedelta(minutes=dice.randint(1, 3000)), 0.8)
+        total = dice.randint(1, 60_000)
+        refund = dice.choice((0, 0, 0, total // 2, total, None))
+        order = {
+            "shop": shop, "order_id": f"o{n}", "buyer_id": _maybe(dice, f"u{dice.randint(1, 9)}"), "created_at": created,
+            "paid_at": paid, "total_fen": total, "paid_fen": total - (refund or 0), "refund_fen": refund,
+            "refunded_at": paid and created + timedelta(days=3), "units": 1, "status": dice.choice(("paid", "shipped", "closed")),
+            "shipped_at": paid and _maybe(dice, created + timedelta(days=2), 0.5),
+        }  # fmt: skip
+        world["orders"].append(order)
+        line = {name: order[name] for name in ("shop", "order_id", "created_at", "paid_at", "paid_fen", "units")}
+        world["order_lines"].append(line | {"line_id": "1", "item_id": f"i{dice.randint(0, 5)}", "title": "面霜"})
+
+
+def _random_hours(dice: random.Random, shop: str, world: dict) -> None:
+    for n in range(-40, 33):
+        if dice.random() < 0.98:
+            visitors = dice.randint(0, 500)
+            world["hours"].append(
+                {
+                    "shop": shop, "hour": DAY + timedelta(hours=n), "visitors": visitors,
+                    "pay_buyers": dice.randint(0, visitors), "pay_amount_fen": dice.randint(-50, 900_000),
+                }
+            )  # fmt: skip
+
+
+def _random_service(dice: random.Random, shop: str, world: dict) -> None:
+    """Conversations, after-sales, parcels, purchases, counts and shifts; from dice of their own, so that the other kinds stay as they are."""
+    for n in range(dice.randint(0, 60)):
+        at = AS_OF - timedelta(minutes=dice.randint(-60, 2_800))
+        for m in range(dice.randint(1, 5)):
+            sender = dice.choice(("buyer", "buyer", "agent", "robot", "system"))
+            message = {"shop": shop, "session_id": f"s{n}", "message_id": f"m{m}", "at": at, "available_at": at, "sender": sender}
+            world["chats"].append(message | {"agent": f"客服{dice.randint(1, 2)}" if sender == "agent" else None})
+            at += timedelta(seconds=dice.choice((0, 5, 30, 31, 400)))
+    for n in range(dice.randint(0, 12)):
+        created = AS_OF - timedelta(minutes=dice.randint(-600, 60_000))
+        world["refunds"].append(
+            {
+                "shop": shop, "refund_id": f"r{n}", "order_id": f"o{dice.randint(0, 20)}", "item_id": _maybe(dice, f"i{dice.randint(0, 5)}"),
+                "created_at": created, "refund_status": dice.choice(("open", "success", "refused")), "amount_fen": _maybe(dice, dice.randint(1, 60_000)),
+                "refund_kind": dice.choice(("refund", "return", "resend")), "reason": _maybe(dice, dice.choice(("破损了", "质量问题", "七天无理由"))),
+            }
+        )  # fmt: skip
+    for n in range(dice.randint(0, 20)):
+        sent = AS_OF - timedelta(minutes=dice.randint(-600, 40_000))
+        world["parcels"].append(
+            {
+                "shop": shop, "parcel_id": f"p{dice.randint(0, 30)}", "order_id": f"o{n}", "carrier": _maybe(dice, dice.choice(("中通", "韵达"))),
+                "shipped_at": sent, "last_event_at": _maybe(dice, sent + timedelta(hours=9)), "damaged": _maybe(dice, dice.random() < 0.2),
+                "delivered_at": _maybe(dice, sent + timedelta(hours=dice.randint(0, 90)), 0.6),
+            }
+        )  # fmt: skip
+        world["purchases"].append(
+            {
+                "shop": shop, "purchase_id": f"b{n}", "item_id": "i1", "supplier": _maybe(dice, dice.choice(("甲", "乙"))), "units": 9,
+                "ordered_on": days_ago(dice.randint(0, 90)), "promised_on": days_ago(dice.randint(-9, 60)),
+                "received_on": _maybe(dice, days_ago(dice.randint(-5, 60)), 0.7), "received_units": dice.randint(0, 9),
+            }
+        )  # fmt: skip
+        world["stock_counts"].append({"shop": shop, "item_id": f"i{n % 6}", "date": days_ago(1 + n // 6), "counted_units": dice.randint(0, 900)})
+        begins = AS_OF + timedelta(hours=dice.randint(-40, 60))
+        world["shifts"].append(
+            {
+                "shop": shop, "agent": f"客服{n % 4}", "shift_from": begins, "shift_until": begins + timedelta(hours=8),
+                "trained_on": _maybe(dice, days_ago(dice.randint(0, 500)), 0.6),
+            }
+        )  # fmt: skip
+
+
+def _random_sale(dice: random.Random, shop: str, world: dict) -> None:
+    """Offers, deposits and open refunds, from dice of their own: the other kinds stay what they were."""
+    for n in range(dice.randint(0, 8)):
+        starts = DAY + timedelta(hours=dice.randint(-400, 20))
+        world["promotions"].append(
+            {
+                "shop": shop, "promotion_id": f"p{n}", "item_id": dice.choice(("*", "i0", "i1", "i2")), "title": dice.choice(("会员日", "满减", "券")),
+                "promotion_kind": dice.choice(("direct", "coupon", "spend_and_save", "deposit", "member", "platform_coupon")),
+                "threshold_fen": _maybe(dice, dice.choice((0, 0, 5_000, 30_000)), 0.95), "off_fen": _maybe(dice, dice.randint(1, 4_000)),
+                "off_rate": _maybe(dice, 0.1, 0.2), "deposit_fen": dice.randint(1, 500), "starts_at": starts,
+                "ends_at": _maybe(dice, starts + timedelta(hours=dice.randint(-2, 500)), 0.95), "exclusive": dice.choice((None, None, "g")),
+            }
+        )  # fmt: skip
+    for order in (row for row in world["orders"] if row["shop"] == shop):
+        order["presale"] = dice.random() < 0.3
+        if order["presale"]:
+            order |= {"deposit_fen": order["total_fen"] // 10, "deposit_paid_at": _maybe(dice, order["created_at"] + timedelta(minutes=1), 0.9)}
+        if dice.random() < 0.15:
+            made = order["created_at"] + timedelta(days=1)
+            world["refunds"].append(
+                {
+                    "shop": shop, "refund_id": f"r{order['order_id']}", "order_id": order["order_id"], "buyer_id": order["buyer_id"],
+                    "created_at": made, "refund_status": dice.choice(("open", "success", "refused", None)), "amount_fen": order["total_fen"],
+                }
+            )  # fmt: skip

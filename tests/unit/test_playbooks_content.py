@@ -1,0 +1,104 @@
+"""The playbooks that come with the product check clean and cover the work they are for."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from ecops.engine.plan import make_plan
+from ecops.playbook.check import read_playbook
+from ecops.playbook.library import Shelf, folders_from
+from ecops.playbook.model import ROLES
+from ecops.shelf import task_facts
+
+DOCS = Path(__file__).parents[2] / "docs" / "playbooks.md"
+SHELF = Shelf(folders_from(()), task_facts())
+FILES = sorted(SHELF.files())
+KEYS = ("double-11", "new-shop", "morning", "campaign-review")
+DAY = date(2026, 11, 11)
+
+
+def served(playbook):
+    return {row for step in playbook.steps for row in step.serves}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_a_packaged_playbook_has_no_error_and_no_warning(path):
+    playbook, problems = SHELF.check(path)
+    assert [str(problem) for problem in problems] == []
+    assert playbook is not None
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_step_has_both_titles_a_duty_rows_and_an_owner(key):
+    playbook = SHELF.find(key)
+    for step in playbook.steps:
+        assert step.title and step.title.zh != step.title.en, step.id
+        assert step.duty and step.serves, step.id
+        assert playbook.role_of(step) in ROLES, step.id
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_nothing_is_due_before_what_it_needs(key):
+    plan = make_plan(SHELF.find(key), DAY, datetime(2026, 10, 12, tzinfo=UTC), {})
+    ends = {step.step.id: step.until or step.due or step.begin for step in plan.steps}
+    late = [(step.step.id, need) for step in plan.steps for need in step.needs if step.due and ends[need] and ends[need] > step.due]
+    assert late == []
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_nobody_is_reminded_at_night(key):
+    playbook = SHELF.find(key)
+    plan = make_plan(playbook, DAY, datetime(2026, 10, 12, tzinfo=UTC), {})
+    hours = {(step.step.id, (step.due + span).astimezone(playbook.zone).hour) for step in plan.steps if step.due for span in step.step.remind}
+    assert [(step, hour) for step, hour in hours if not 8 <= hour < 22] == []
+
+
+def test_double_11_is_a_whole_campaign():
+    playbook = SHELF.find("double-11")
+    assert len(playbook.steps) >= 40
+    assert {step.stage for step in playbook.steps} == {"prep", "execution", "wrap-up"}
+    wanted = "A1 A2 A3 A4 A5 A6 A7 A8 M1 M3 M4 C1 C2 K1 K2 P6 S1 S2 R7"
+    assert set(wanted.split()) <= served(playbook)
+    assert sum(step.kind == "task" for step in playbook.steps) >= 8
+
+
+def test_the_gates_of_double_11_are_decided_by_two_on_evidence():
+    playbook = SHELF.find("double-11")
+    for key in ("gate-g1", "gate-g2", "gate-g3"):
+        gate = playbook.step(key)
+        assert gate.approval.quorum == 2 and gate.approval.exclude == "requester"
+        assert len(gate.needs) >= 4
+
+
+def test_double_11_has_work_for_people_when_launched_30_days_before():
+    launched = datetime(2026, 10, 12, 1, tzinfo=UTC)
+    plan = make_plan(SHELF.find("double-11"), DAY, launched, {})
+    at_once = [step for step in plan.steps if step.step.kind == "checklist" and not step.needs and (not step.begin or step.begin <= launched)]
+    assert len(at_once) >= 4
+
+
+def test_the_review_looks_at_the_campaign_that_launched_it():
+    review = SHELF.find("campaign-review")
+    then = SHELF.find("double-11").then
+    assert then.playbook == "campaign-review"
+    assert set(then.with_) <= set(review.params)
+    assert {name for name, param in review.params.items() if param.required} <= set(then.with_)
+    anchors = make_plan(review, DAY + timedelta(days=4), datetime(2026, 11, 15, tzinfo=UTC), {}).anchors
+    assert anchors["opened"] == datetime(2026, 11, 10, 16, tzinfo=UTC)
+    assert anchors["closed"] - anchors["opened"] == timedelta(hours=24)
+
+
+def test_the_other_phases_serve_their_rows():
+    assert {"R1", "R2", "R3", "R4", "R5", "R6", "R7", "R8", "P1", "P2", "P4", "P5"} <= served(SHELF.find("new-shop"))
+    assert SHELF.find("new-shop").step("upload-papers").due.text == "+3 working days"
+    assert SHELF.find("morning").schedule.cron == "0 8 * * *"
+    assert {"V1", "V2", "V3", "V4", "V5", "V6"} <= served(SHELF.find("campaign-review"))
+
+
+def test_the_example_of_the_docs_checks_clean():
+    text = re.search(r"```yaml\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL).group(1)
+    playbook, problems = read_playbook(text, "docs/playbooks.md", task_facts())
+    assert [str(problem) for problem in problems] == []
+    assert {step.kind for step in playbook.steps} == {"task", "checklist", "approval", "milestone"}
