@@ -549,7 +549,7 @@ def _own_cells(kind: str, name: str) -> Cells:
 
 # Minutes after the first instant, so that nothing ends before it begins.
 _LATER = {
-    "ends_at": 60, "paid_at": 1, "deposit_paid_at": 1, "shipped_at": 30, "ship_by": 3000, "collected_at": 60, "last_event_at": 90, "delivered_at": 120,
+    "ends_at": 60, "shift_until": 480, "paid_at": 1, "deposit_paid_at": 1, "shipped_at": 30, "ship_by": 3000, "collected_at": 60, "last_event_at": 90, "delivered_at": 120,
     "finished_at": 6000,
     "closed_at": 6000, "refunded_at": 6000, "replied_at": 60, "facts_as_of": 9000,
 }
