@@ -27,7 +27,8 @@ def test_a_run_is_one_flow_run_with_one_bar_a_step(system):
     launched = system.launch()
     run, flow_run = launched["run"], launched["prefect_flow_run"]
     assert flow_run and launched["steps"] == 6 and launched["items"] == 4
-    until(lambda: system.bars(flow_run).get("plan") == "With people", 30, "the bar of plan")
+    until(lambda: len(system.bars(flow_run)) == len(STEPS), 30, "the bars, which are written one after another")
+    until(lambda: system.bars(flow_run)["plan"] == "With people", 30, "the bar of plan")
     bars = system.bars(flow_run)
     assert sorted(bars) == sorted(STEPS) and bars["close"] == "Gated" and bars["cull"] == "Gated"
     system.tick(run, "plan")
