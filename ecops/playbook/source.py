@@ -4,13 +4,24 @@ Scalars follow YAML 1.2: only true/false, null and decimal numbers are special, 
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, NodeEvent
-from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    SequenceStartEvent,
+)
 
 MAX_BYTES = 512 * 1024
 MAX_DEPTH = 20
@@ -40,61 +51,69 @@ def load(text: str) -> tuple[Any, Places]:
     """Plain data and the (line, column) of every value by path. Raises Trouble."""
     if len(text.encode()) > MAX_BYTES:
         raise Trouble(1, 1, "too-large", f"The file is larger than {MAX_BYTES // 1024} KB.", "Split the playbook.")
-    yaml = YAML(typ="safe", pure=True)
+    places: Places = {}
     try:
-        _refuse_bombs(yaml.parse(text))
-        root = YAML(typ="safe", pure=True).compose(text)
+        return _document(YAML(typ="safe", pure=True).parse(text), places), places
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = (mark.line + 1, mark.column + 1) if mark else (1, 1)
         raise Trouble(*where, "yaml", f"This is not valid YAML: {error.problem}.", "Check indentation, colons and quotes here.") from error
     except YAMLError as error:
         raise Trouble(1, 1, "yaml", f"This is not valid YAML: {str(error).splitlines()[0]}.", "Save the file as UTF-8 text.") from error
-    places: Places = {}
-    return (_value(root, (), places) if root else None), places
 
 
-def _refuse_bombs(events) -> None:
-    depth = 0
+def _document(events: Iterator[Event], places: Places) -> Any:
+    """The one document of a stream. Values are built as they are read, so a bomb is refused before it can go off."""
     for event in events:
-        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
-        if isinstance(event, AliasEvent) or (isinstance(event, NodeEvent) and event.anchor):
-            raise _at(event.start_mark, "alias", "YAML anchors and aliases (& and *) are not allowed.", "Write the value out.")
-        if getattr(event, "tag", None):
-            raise _at(event.start_mark, "tag", f"The YAML tag {event.tag} is not allowed.", "Remove it.")
-        if depth > MAX_DEPTH:
-            raise _at(event.start_mark, "too-deep", f"Values are nested more than {MAX_DEPTH} levels deep.", "Flatten them.")
+        if isinstance(event, NodeEvent):
+            found = _value(event, events, (), places)
+            for more in events:
+                if isinstance(more, DocumentStartEvent):
+                    raise _at(more.start_mark, "yaml", "A second document begins here.", "Put it into a file of its own.")
+            return found
+    return None
 
 
 def _at(mark, code: str, message: str, remedy: str) -> Trouble:
     return Trouble(mark.line + 1, mark.column + 1, code, message, remedy)
 
 
-def _value(node: Node, path: Path, places: Places) -> Any:
-    places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
-    if isinstance(node, MappingNode):
-        return _mapping(node, path, places)
-    if isinstance(node, SequenceNode):
-        return [_value(child, (*path, index), places) for index, child in enumerate(node.value)]
-    return _scalar(node)
+def _value(event: Event, events: Iterator[Event], path: Path, places: Places) -> Any:
+    """The value that begins with `event`; takes the rest of it from `events`."""
+    if isinstance(event, AliasEvent) or event.anchor:
+        raise _at(event.start_mark, "alias", "YAML anchors and aliases (& and *) are not allowed.", "Write the value out.")
+    if event.tag:
+        raise _at(event.start_mark, "tag", f"The YAML tag {event.tag} is not allowed.", "Remove it.")
+    if isinstance(event, CollectionStartEvent) and len(path) >= MAX_DEPTH:
+        raise _at(event.start_mark, "too-deep", f"Values are nested more than {MAX_DEPTH} levels deep.", "Flatten them.")
+    places.setdefault(path, (event.start_mark.line + 1, event.start_mark.column + 1))
+    if isinstance(event, MappingStartEvent):
+        return _mapping(events, path, places)
+    if isinstance(event, SequenceStartEvent):
+        return [_value(part, events, (*path, index), places) for index, part in enumerate(takewhile(_goes_on, events))]
+    return _scalar(event)
 
 
-def _mapping(node: MappingNode, path: Path, places: Places) -> dict:
+def _goes_on(event: Event) -> bool:
+    return not isinstance(event, CollectionEndEvent)
+
+
+def _mapping(events: Iterator[Event], path: Path, places: Places) -> dict:
     result = {}
-    for key_node, value_node in node.value:
-        if not isinstance(key_node, ScalarNode):
-            raise _at(key_node.start_mark, "key", "A field name must be plain text.", "Put quotes around it.")
-        key = str(key_node.value)
+    for event in takewhile(_goes_on, events):
+        if not isinstance(event, ScalarEvent):
+            raise _at(event.start_mark, "key", "A field name must be plain text.", "Put quotes around it.")
+        key = str(event.value)
         if key in result:
-            raise _at(key_node.start_mark, "duplicate", f"The field {key!r} stands here twice.", "Keep one of them.")
-        places[(*path, key)] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
-        result[key] = _value(value_node, (*path, key), places)
+            raise _at(event.start_mark, "duplicate", f"The field {key!r} stands here twice.", "Keep one of them.")
+        places[(*path, key)] = (event.start_mark.line + 1, event.start_mark.column + 1)
+        result[key] = _value(next(events), events, (*path, key), places)
     return result
 
 
-def _scalar(node: ScalarNode) -> Any:
-    text = node.value
-    if node.style in ("'", '"', "|", ">"):
+def _scalar(event: ScalarEvent) -> Any:
+    text = event.value
+    if event.style in ("'", '"', "|", ">"):
         return text
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
