@@ -74,4 +74,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    child(*sys.argv[1:])
+    child(*sys.argv[1:]) if sys.argv[1:] else main()
