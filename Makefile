@@ -31,7 +31,7 @@ browser: .venv/.test  ## find or install a Chromium for the browser tests
 	@$(BIN)/python -m tests.browser
 
 test: .venv/.test browser  ## all tests, the browser's too
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 MINUTES ?= 10
 fuzz: .venv/.test  ## random and damaged files imported for MINUTES (10), every row accounted for
