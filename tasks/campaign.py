@@ -18,6 +18,7 @@ from tasks._offers import in_window, kept_offers, lowest_prices
 from tasks._orders import buyer_is_known, effective_orders
 from tasks._rows import at_least, duration_text, has_happened, instant, known, latest, percent, percent_text, yuan
 from tasks._verdicts import Lack, of_every_shop, unknown_for_all, verdicts
+from tasks._waiting import waiting_facts, waiting_orders
 from tasks._windows import DAY, HOUR, Days, Span, Window, days_before, resolve, today, window_of
 from tasks.goods import FloorPrice, floor_price
 
@@ -899,6 +900,61 @@ def _watch_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
             ),
         ],
     )  # fmt: skip
+
+
+# --- campaign.unshipped --------------------------------------------------------------------------------------------
+
+
+class Unshipped(Params):
+    """`limit`: the dispatch promise from payment on, where the order has none of its own (48 h on Tmall's campaign days of 2021).
+    `soon`: how long before the limit an order counts as due soon. `stale_after`: without a newer event in the orders the list would
+    be guesswork.
+    """
+
+    limit: Span = timedelta(hours=48)
+    soon: Span = timedelta(hours=6)
+    stale_after: Span = timedelta(hours=48)
+
+
+@automation(
+    "campaign.unshipped",
+    zh="未发货订单",
+    en="List paid orders that have not been shipped, by age",
+    reads=("orders",),
+    serves=("A7", "S2"),
+    params=Unshipped,
+)
+def unshipped(frames: Frames, ask: Ask) -> Answer:
+    """Orders paid, not shipped and not fully refunded as of the instant, the oldest first.
+
+    `state`: overdue when past its own promise (`ship_by`: a pre-sale may promise a later day) or, without one, older than
+    `limit` (exactly the limit is still in time), soon within `soon` of it, else open.
+    """
+    waiting = waiting_orders(frames, ask)
+    facts = of_every_shop(ask, waiting_facts(frames, ask, waiting)).with_columns(pl.exclude("shop", "newest_at").fill_null(0))
+    return Answer(_waiting_verdicts(facts, ask), {"items": waiting})
+
+
+def _waiting_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
+    limit, after = duration_text(ask.params.limit), duration_text(ask.params.stale_after)
+    total = pl.col("overdue") + pl.col("soon") + pl.col("open")
+    counts = (total, pl.col("overdue"), pl.col("soon"), pl.col("oldest"))
+    newest = pl.col("newest_at").dt.convert_time_zone(ask.timezone.key).dt.strftime("%Y-%m-%d %H:%M")
+    stale = (pl.col("newest_at") < instant(ask.as_of - ask.params.stale_after)).fill_null(True)
+    return verdicts(
+        ask,
+        facts,
+        zh=pl.format(f"{{}}单已付款未发货，{{}}单超过{limit}，{{}}单即将超时；最久{{}}小时", *counts),
+        en=pl.format(f"{{}} orders paid and not shipped, {{}} over {limit}, {{}} due soon; the oldest waits {{}} h", *counts),
+        lacks=[
+            Lack(pl.col("orders") == 0, "orders: none", "没有订单数据"),
+            Lack(
+                (pl.col("orders") > 0) & stale,
+                pl.format(f"orders: nothing within {after} (newest {{}})", newest),
+                pl.format(f"{after}内订单没有更新（最近{{}}）", newest),
+            ),
+        ],
+    )
 
 
 # --- campaign.audiences --------------------------------------------------------------------------------------------

@@ -243,6 +243,73 @@ def test_a_curve_that_falls_or_does_not_end_with_one_is_refused(curve):
         watch([], after(1), curve=curve)
 
 
+# --- unshipped -----------------------------------------------------------------------------------------------------
+
+
+def unsent(age: timedelta, name: str = "o", **more) -> dict:
+    at = AS_OF - age
+    known = {"created_at": at, "paid_at": at, "total_fen": 1, "paid_fen": 1, "refund_fen": 0, "status": "paid"}
+    return {"order_id": name, **known, **more}
+
+
+RECENT = unsent(timedelta(minutes=1), "recent", shipped_at=AS_OF)
+
+
+def waiting(*orders: dict, **params) -> list[tuple[str, str]]:
+    rows = run("campaign.unshipped", {"orders": [*orders, RECENT]}, **params).lists["items"]
+    return rows.select("order_id", "state").rows()
+
+
+@pytest.mark.parametrize(
+    ("age", "state"),
+    [
+        (timedelta(hours=41, minutes=59), "open"),
+        (timedelta(hours=42), "soon"),
+        (timedelta(hours=48), "soon"),
+        (timedelta(hours=48, seconds=1), "overdue"),
+    ],
+)
+def test_an_order_is_overdue_after_forty_eight_hours(age, state):
+    assert waiting(unsent(age)) == [("o", state)]
+
+
+@pytest.mark.parametrize(
+    "gone",
+    [
+        {"shipped_at": AS_OF - timedelta(hours=1)},
+        {"status": "shipped"},
+        {"status": "closed"},
+        {"paid_at": None},
+        {"refund_fen": 1, "paid_fen": 0, "refunded_at": AS_OF},
+    ],
+)
+def test_shipped_closed_refunded_and_unpaid_orders_do_not_wait(gone):
+    assert waiting(unsent(timedelta(hours=50), **gone)) == []
+
+
+@pytest.mark.parametrize("later", [{"shipped_at": AS_OF + timedelta(hours=1), "status": "shipped"}, {"refund_fen": 1, "paid_fen": 0, "refunded_at": AS_OF + timedelta(hours=1)}])  # fmt: skip
+def test_what_happens_after_as_of_has_not_happened(later):
+    assert waiting(unsent(timedelta(hours=50), **later)) == [("o", "overdue")]
+
+
+def test_the_oldest_comes_first():
+    rows = waiting(unsent(timedelta(hours=1), "young"), unsent(timedelta(hours=99), "old"), unsent(timedelta(hours=45), "middle"))
+    assert rows == [("old", "overdue"), ("middle", "soon"), ("young", "open")]
+
+
+@pytest.mark.parametrize(("age", "found"), [(timedelta(hours=48), OK), (timedelta(hours=48, seconds=1), UNKNOWN)])
+def test_an_old_feed_of_orders_is_unknown(age, found):
+    answer = run("campaign.unshipped", {"orders": [unsent(age)]})
+    assert status(answer) == found
+    assert found == OK or missing(answer) == ["orders: nothing within 48h (newest 2026-11-10 08:59)"]
+
+
+def test_a_presale_with_a_later_promise_is_not_late():
+    later = unsent(timedelta(hours=100), presale=True, ship_by=AS_OF + timedelta(hours=7))
+    assert waiting(later) == [("o", "open")]
+    assert waiting(later | {"ship_by": AS_OF - timedelta(seconds=1)}) == [("o", "overdue")]
+
+
 # --- audiences -----------------------------------------------------------------------------------------------------
 
 
