@@ -1,8 +1,7 @@
 """Campaign work: the year's windows, the items and their prices, the pre-sale, the day hour by hour, and what comes after it."""
 
 import re
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
@@ -10,17 +9,20 @@ import polars as pl
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ecops.automation import Answer, Ask, Fen, Frames, Params, Percent, automation
-from ecops.formulae.bounds import wilson_lower, wilson_upper
 from ecops.quantity import parse_percent
-from ecops.shop.kinds import INSTANT, KINDS
+from ecops.shop.kinds import KINDS
+from tasks._audiences import audience_facts, campaign_people
 from tasks._calendar import calendar_of, windows_of
-from tasks._offers import in_window, kept_offers, lowest_prices
-from tasks._orders import buyer_is_known, effective_orders
-from tasks._rows import at_least, duration_text, has_happened, instant, known, latest, percent, percent_text, yuan
+from tasks._clashes import dated, offers_kept, own_clashes, strange_dates, wave_clashes, windows_shown
+from tasks._conversions import days_in_window, item_conversions, titled
+from tasks._pace import pace_of, watched_hours
+from tasks._presale import presale_parts
+from tasks._rows import at_least, duration_text, instant, known, percent, percent_text, yuan
+from tasks._stacks import stacked_prices
 from tasks._verdicts import Lack, of_every_shop, unknown_for_all, verdicts
 from tasks._waiting import waiting_facts, waiting_orders
 from tasks._windows import DAY, HOUR, Days, Span, Window, days_before, resolve, today, window_of
-from tasks.goods import FloorPrice, floor_price
+from tasks.goods import FloorPrice
 
 # --- campaign.pick_items -------------------------------------------------------------------------------------------
 
@@ -55,12 +57,12 @@ def pick_items(frames: Frames, ask: Ask) -> Answer:
     95 % bound: 4 of 50 visitors is 8 % and proves little. An item without visitors or with more payers than visitors
     has no conversion that could be trusted and stands in `unknown_items`.
     """
-    rows = _days_in_window(frames, ask).collect().lazy()  # read once, used three times
-    items = _item_conversions(rows, ask).collect()
+    rows = days_in_window(frames, ask).collect().lazy()  # read once, used three times
+    items = item_conversions(rows, ask).collect()
     passes = at_least(pl.col("buyers_or_units"), pl.col("visitors"), ask.params.min_conversion)
     near = at_least(pl.col("buyers_or_units"), pl.col("visitors"), ask.params.min_conversion - ask.params.near)
     judged = pl.col("reason").is_null()
-    listed = _titled(rows, items.filter(~judged | near))
+    listed = titled(rows, items.filter(~judged | near))
     selected, borderline = listed.filter(judged, passes).select(_PICKED), listed.filter(judged, ~passes).select(_PICKED)
     unknown = listed.filter(~judged).select("shop", "item_id", "title", "visitors", "days", "reason")
     facts = _pick_facts(rows, items.filter(judged), selected, borderline, unknown)
@@ -68,59 +70,7 @@ def pick_items(frames: Frames, ask: Ask) -> Answer:
     return Answer(_pick_verdicts(facts, ask), {"items": selected, "borderline": borderline, "unknown_items": unknown})
 
 
-def _days_in_window(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    window = days_before(ask, ask.params.window)
-    inside = pl.col("date").is_between(window.first, window.last)
-    return known(frames, "item_days", ask).filter(inside).select("shop", "item_id", "date", "title", "visitors", "pay_buyers", "pay_units")
-
-
-def _item_conversions(rows: pl.LazyFrame, ask: Ask) -> pl.LazyFrame:
-    """One row an item: sums over the rows with visitors, the basis, and the `reason` where nothing can be said.
-
-    Plain sums and counts alone, so that polars aggregates all shops in one pass; an item has one row a day.
-    """
-    by_units = pl.col("without_buyers") > 0
-    return (
-        rows.filter(pl.col("visitors").is_not_null(), pl.col("item_id").is_not_null())
-        .group_by("shop", "item_id")
-        .agg(
-            pl.col("visitors", "pay_buyers", "pay_units").sum(),
-            without_buyers=pl.col("pay_buyers").null_count(),
-            without_units=pl.col("pay_units").null_count(),
-            days=pl.len().cast(pl.Int64),
-        )
-        .with_columns(
-            buyers_or_units=pl.when(by_units).then("pay_units").otherwise("pay_buyers"),
-            blank=pl.when(by_units).then("without_units").otherwise(0),
-            basis=pl.when(by_units).then(pl.lit("units")).otherwise(pl.lit("buyers")),
-        )
-        .with_columns(reason=_why_no_conversion())
-        .with_columns(
-            conversion=pl.col("buyers_or_units") / pl.col("visitors"),
-            lower_bound=wilson_lower(pl.col("buyers_or_units"), pl.col("visitors")),
-            thin=pl.col("visitors") < ask.params.min_visitors,
-        )
-        .sort("shop", "conversion", "item_id", descending=[False, True, False])
-    )
-
-
-def _titled(rows: pl.LazyFrame, items: pl.DataFrame) -> pl.DataFrame:
-    """`items` with the newest title of each; only theirs are looked up, which is cheaper than every item's."""
-    theirs = rows.join(items.lazy().select("shop", "item_id"), on=["shop", "item_id"], how="semi")
-    titles = theirs.group_by("shop", "item_id").agg(title=latest("title", by="date"))
-    return items.lazy().join(titles, on=["shop", "item_id"], how="left", maintain_order="left").collect()
-
-
 _PICKED = ("shop", "item_id", "title", "visitors", "buyers_or_units", "conversion", "basis", "lower_bound", "thin", "days")
-
-
-def _why_no_conversion() -> pl.Expr:
-    return (
-        pl.when(pl.col("visitors") <= 0).then(pl.lit("no visitors"))
-        .when(pl.col("blank") > 0).then(pl.format("neither buyers nor units on {} days", pl.col("blank")))
-        .when(pl.col("buyers_or_units") > pl.col("visitors")).then(pl.format("more {} than visitors", pl.col("basis")))
-        .when(pl.col("buyers_or_units") < 0).then(pl.format("negative {}", pl.col("basis")))
-    )
 
 
 def _pick_facts(rows: pl.LazyFrame, judged: pl.DataFrame, *lists: pl.DataFrame) -> pl.DataFrame:
@@ -212,92 +162,20 @@ def calendar(frames: Frames, ask: Ask) -> Answer:
     """
     years = range(today(ask).year, (today(ask) + ask.params.ahead).year + 1)
     calendars = {year: calendar_of(year) for year in years}
-    windows = _dated(windows_of(filter(None, calendars.values()), ask.params.platform), ask)
-    shown = _shown(windows, ask)
+    windows = dated(windows_of(filter(None, calendars.values()), ask.params.platform), ask)
+    shown = windows_shown(windows, ask)
     shops = pl.DataFrame({"shop": ask.shops}, schema={"shop": pl.String})
-    offers = _offers_kept(frames, ask).collect()
-    clashes = pl.concat([_own_clashes(offers, windows, ask), _wave_clashes(offers, windows)]).sort("shop", "campaign", "window", "promotion_id", "item_id")
+    offers = offers_kept(frames, ask).collect()
+    clashes = pl.concat([own_clashes(offers, windows, ask), wave_clashes(offers, windows)]).sort("shop", "campaign", "window", "promotion_id", "item_id")
     facts = offers.group_by("shop").agg(offers=pl.len().cast(pl.Int64)).join(clashes.group_by("shop").agg(clashes=pl.len().cast(pl.Int64)), on="shop", how="left")
     facts = of_every_shop(ask, facts).with_columns(pl.exclude("shop").fill_null(0))
     lists = {"items": shops.join(shown, how="cross", maintain_order="left_right"), "clashes": clashes}
     return Answer(_calendar_verdicts(facts, shown, [year for year in years if not calendars[year]], windows, ask), lists)
 
 
-def _dated(windows: pl.DataFrame, ask: Ask) -> pl.DataFrame:
-    """The windows with the dates that were told in place of the file's."""
-    told = [
-        (*window.split("/", 1), *((end if end.tzinfo else end.replace(tzinfo=ask.timezone)).astimezone(UTC) for end in ends))
-        for window, ends in ask.params.dates.items()
-    ]
-    names = {"campaign": pl.String, "window": pl.String, "told_opens": INSTANT, "told_closes": INSTANT}
-    known_to_us = pl.DataFrame(told, schema=names, orient="row")
-    return (
-        windows.join(known_to_us, on=["campaign", "window"], how="left", maintain_order="left")
-        .with_columns(
-            announced=pl.col("announced") | pl.col("told_opens").is_not_null(),
-            precision=pl.when(pl.col("told_opens").is_null()).then("precision").otherwise(pl.lit("second")),
-            opens=pl.coalesce("told_opens", "opens"),
-            closes=pl.coalesce("told_closes", "closes"),
-        )
-        .drop("told_opens", "told_closes")
-        .sort("closes", "opens", "campaign", "window")
-    )
-
-
-def _shown(windows: pl.DataFrame, ask: Ask) -> pl.DataFrame:
-    """Windows of campaigns that are not over and begin soon enough, by what closes first; closed ones of them stay in sight."""
-    now, over = instant(ask.as_of), pl.col("closes").max().over("campaign") < instant(ask.as_of)
-    state = (
-        pl.when(pl.col("closes") < now).then(pl.lit("closed"))
-        .when(pl.col("opens") > now).then(pl.lit("ahead"))
-        .when(pl.col("closes") <= instant(ask.as_of + ask.params.soon)).then(pl.lit("closing"))
-        .otherwise(pl.lit("open"))
-    )  # fmt: skip
-    left = ((pl.col("closes") - now).dt.total_hours() / 24).round(1)
-    return windows.filter(~over, pl.col("opens") <= instant(ask.as_of + ask.params.ahead)).select(
-        "campaign", "window", "zh", "en", "stage", "opens", "closes", state=state, days_left=left, announced="announced", precision="precision", source="source"
-    )  # fmt: skip
-
-
-_CLASHES = pl.Schema(
-    {"shop": pl.String, "campaign": pl.String, "window": pl.String, "promotion_id": pl.String, "item_id": pl.String, "reason": pl.String}
-)
-
-
-def _offers_kept(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    return known(frames, "promotions", ask).select("shop", "promotion_id", "item_id", "title", "promotion_kind", "starts_at", "ends_at")
-
-
-def _own_clashes(offers: pl.DataFrame, windows: pl.DataFrame, ask: Ask) -> pl.DataFrame:
-    """Own campaigns against the days of a sale and what lies near it."""
-    sales = windows.filter(pl.col("stage") == "sale").select("campaign", "window", "opens", "closes")
-    words = [word for word in ask.params.own.split() if word]
-    named = pl.any_horizontal(pl.lit(False), *(pl.col("title").str.contains(word, literal=True) for word in words)).fill_null(False)
-    own = offers.filter(((pl.col("promotion_kind") == "member").fill_null(False)) | named)
-    before, after = pl.col("opens") - ask.params.lowest_price, pl.col("closes") + ask.params.price_protection
-    reason = (
-        pl.when((pl.col("starts_at") <= pl.col("closes")) & (pl.col("ends_at") > pl.col("opens"))).then(pl.lit("inside the sale"))
-        .when((pl.col("ends_at") <= pl.col("opens")) & (pl.col("ends_at") > before)).then(pl.lit("lowers the lowest price before the sale"))
-        .when((pl.col("starts_at") > pl.col("closes")) & (pl.col("starts_at") <= after)).then(pl.lit("within the price protection of the sale"))
-    )  # fmt: skip
-    return own.join(sales, how="cross").with_columns(reason=reason).filter(pl.col("reason").is_not_null()).select(_CLASHES.names())
-
-
-def _wave_clashes(offers: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
-    """Items booked into two windows of one exclusive group: an offer of the window's kind begins while it stands open."""
-    waves = windows.filter(pl.col("exclusive").is_not_null(), pl.col("kind").is_not_null()).select("campaign", "window", "exclusive", "kind", "opens", "closes")
-    booked = (
-        offers.join(waves, left_on="promotion_kind", right_on="kind")
-        .filter(pl.col("starts_at").is_between(pl.col("opens"), pl.col("closes")))
-        .with_columns(waves=pl.col("window").n_unique().over("shop", "item_id", "campaign", "exclusive"))
-        .filter(pl.col("waves") > 1)
-    )
-    return booked.with_columns(reason=pl.lit("in two exclusive waves")).select(_CLASHES.names())
-
-
 def _calendar_verdicts(facts: pl.DataFrame, shown: pl.DataFrame, absent: list[int], windows: pl.DataFrame, ask: Ask) -> pl.DataFrame:
     ahead, closing = shown.filter(pl.col("state") != "closed"), shown.filter(pl.col("state") == "closing")
-    guessed, strange = closing.filter(~pl.col("announced")), _strange_dates(windows, ask)
+    guessed, strange = closing.filter(~pl.col("announced")), strange_dates(windows, ask)
     next_zh, next_en = (_next_closing(ahead, name, ask) for name in ("zh", "en"))
     counts = (ahead.height, closing.height, ahead.height - ahead["announced"].sum())
     soon, years, platform = duration_text(ask.params.soon), "、".join(map(str, absent)), ask.params.platform
@@ -322,12 +200,6 @@ def _calendar_verdicts(facts: pl.DataFrame, shown: pl.DataFrame, absent: list[in
             Lack(pl.col("offers") == 0, "promotions: none (clashes cannot be seen)", f"缺{KINDS['promotions'].zh}，看不出冲突"),
         ],
     )  # fmt: skip
-
-
-def _strange_dates(windows: pl.DataFrame, ask: Ask) -> list[str]:
-    there = set(windows.select(pl.format("{}/{}", "campaign", "window")).to_series())
-    wrong = set(windows.filter(pl.col("closes") <= pl.col("opens")).select(pl.format("{}/{}", "campaign", "window")).to_series())
-    return [window for window in ask.params.dates if window not in there or window in wrong]
 
 
 def _next_closing(ahead: pl.DataFrame, name: str, ask: Ask) -> str:
@@ -393,58 +265,11 @@ def stack_prices(frames: Frames, ask: Ask) -> Answer:
     if lacking or span[0] >= span[1]:
         said = f"{lacking[0]}: {getattr(ask.params, lacking[0])!r} is neither an anchor of the run nor a date" if lacking else "since: not before until"
         zh = f"{lacking[0]}：“{getattr(ask.params, lacking[0])}”既不是本次运行的锚点也不是日期" if lacking else "since不早于until"
-        return Answer(unknown_for_all(ask, said, zh), _stacked_lists(*_stacked({}, ask, Window(ask.as_of, ask.as_of + HOUR))))
-    prices, problems, unknown = _stacked(frames, ask, Window(*span))
+        return Answer(unknown_for_all(ask, said, zh), _stacked_lists(*stacked_prices({}, ask, Window(ask.as_of, ask.as_of + HOUR))))
+    prices, problems, unknown = stacked_prices(frames, ask, Window(*span))
     offered = known(frames, "promotions", ask).group_by("shop").agg(offers=pl.len().cast(pl.Int64)).collect()
     facts = of_every_shop(ask, _stack_facts(prices, problems, unknown, offered)).with_columns(pl.exclude("shop", "lowest").fill_null(0))
     return Answer(_stack_verdicts(facts, ask), _stacked_lists(prices, problems, unknown))
-
-
-def _stacked(frames: Frames, ask: Ask, sale: Window) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Prices by item, offers that cannot be right, and items that cannot be judged."""
-    planned = _planned_prices(frames, ask, sale)
-    catalogue = known(frames, "items", ask).join(planned, on=["shop", "item_id"], how="left").with_columns(price_fen=pl.coalesce("planned_fen", "price_fen"))
-    floors = floor_price.calculate({"items": catalogue.drop("planned_fen")}, replace(ask, params=ask.params.floor())).lists
-    kept = kept_offers(frames, ask)
-    stacked = lowest_prices(floors["floors"].lazy().select("shop", "item_id", "price_fen"), in_window(kept, sale.since, sale.until, ask.params.deposit_holds))
-    problems = kept.filter(pl.col("problem").is_not_null()).select("shop", "promotion_id", "item_id", "title", reason="problem")
-    return _judged_prices(floors["floors"], stacked, ask), problems.sort("shop", "promotion_id", "item_id").collect(), floors["unknown_items"]
-
-
-def _planned_prices(frames: Frames, ask: Ask, sale: Window) -> pl.LazyFrame:
-    """The lowest price planned for the sale: the one in force when it begins, and those that begin in it."""
-    changes = known(frames, "price_changes", ask).filter(pl.col("changed_at") > instant(ask.as_of), pl.col("changed_at") < instant(sale.until))
-    early = pl.col("changed_at") <= instant(sale.since)
-    return (
-        changes.filter(pl.col("price_fen").is_not_null())
-        .filter(~early | (pl.col("changed_at") == pl.col("changed_at").filter(early).max().over("shop", "item_id")))
-        .group_by("shop", "item_id")
-        .agg(planned_fen=pl.col("price_fen").min())
-    )
-
-
-def _judged_prices(floors: pl.DataFrame, stacked: pl.DataFrame, ask: Ask) -> pl.DataFrame:
-    """Floors with what the offers leave; an item without offers keeps its price."""
-    judged, cost = pl.col(f"{ask.params.judge}_fen"), pl.col("full_cost_fen")
-    left = {name: pl.coalesce(name, "price_fen") for name in ("alone_fen", "worst_fen", "buyer_fen")}
-    fees, commission = float(ask.params.fees), float(ask.params.commission)
-    without = pl.when(judged > 0).then(1 - fees - cost / judged)
-    return (
-        floors.join(stacked, on=["shop", "item_id"], how="left")
-        .with_columns(**left)
-        .with_columns(
-            short_fen=pl.col("floor_fen") - judged, under_cost=judged < cost, margin_without_commission=without, margin=without - commission,
-            offers=pl.col("offers").fill_null(""),
-        )
-        .select(_STACKED)
-        .sort("shop", "under_cost", "short_fen", "item_id", descending=[False, True, True, False])
-    )  # fmt: skip
-
-
-_STACKED = (
-    "shop", "item_id", "title", "price_fen", "alone_fen", "worst_fen", "buyer_fen", "floor_fen", "short_fen", "full_cost_fen", "under_cost",
-    "margin", "margin_without_commission", "offers",
-)  # fmt: skip
 
 
 def _stacked_lists(prices: pl.DataFrame, problems: pl.DataFrame, unknown: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -525,8 +350,8 @@ def presale(frames: Frames, ask: Ask) -> Answer:
     """
     span, missing, zh = _presale_window(ask)
     if span is None:
-        return Answer(unknown_for_all(ask, missing, zh), _presale_lists(*_presale_parts({}, ask, Window(ask.as_of - DAY, ask.as_of), ask.as_of)))
-    orders, funnel, wishes = _presale_parts(frames, ask, *span)
+        return Answer(unknown_for_all(ask, missing, zh), _presale_lists(*presale_parts({}, ask, Window(ask.as_of - DAY, ask.as_of), ask.as_of)))
+    orders, funnel, wishes = presale_parts(frames, ask, *span)
     told = known(frames, "orders", ask).group_by("shop").agg(orders=pl.len().cast(pl.Int64), told=pl.col("presale").is_not_null().sum().cast(pl.Int64))
     facts = of_every_shop(ask, told.collect().join(funnel, on="shop", how="full", coalesce=True)).with_columns(
         pl.col("orders", "told", "deposits", "finals", "open", "lost", "suspects", "gmv_fen", "deposit_fen", "past", "locked_fen").fill_null(0)
@@ -546,118 +371,6 @@ def _presale_window(ask: Ask) -> tuple[tuple[Window, datetime] | None, str, str]
     if ends["since"] > ask.as_of:
         return None, f"since: deposits begin {ends['since'].isoformat()}", f"since：定金{ends['since'].isoformat()}才开始"
     return (Window(ends["since"], ends["until"]), ends["final_until"]), "", ""
-
-
-def _presale_parts(frames: Frames, ask: Ask, window: Window, final_until: datetime) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """The window's orders, the funnel by shop, and the wish list."""
-    orders = _presale_orders(frames, ask).collect()
-    inside = orders.filter(pl.col("deposit_at").is_between(instant(window.since), instant(window.until), closed="left") | pl.col("deposit_at").is_null())
-    over = ask.as_of > final_until
-    inside = inside.with_columns(stage=_presale_stage(over))
-    past = orders.filter(
-        pl.col("deposit_at") < instant(window.since), pl.col("deposit_at") >= instant(window.since - ask.params.history), ~pl.col("only_deposit")
-    )
-    funnel = _presale_funnel(inside, past, ask)
-    return inside, funnel, _wish_list(frames, ask, window)
-
-
-def _presale_orders(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    """Orders in two payments as of then; `deposit_at` null: no deposit that is known to have been paid by then."""
-    deposit = pl.when(has_happened("deposit_paid_at", ask)).then(pl.col("deposit_paid_at"))
-    whole, both = pl.col("total_fen"), pl.col("paid") & (pl.col("deposit_paid_at") == pl.col("paid_at")).fill_null(False)
-    only = pl.col("paid") & (pl.col("amount_fen") + pl.when(pl.col("refunded")).then(pl.col("refund_fen")).otherwise(0) <= pl.col("deposit_fen")) & (whole > pl.col("deposit_fen"))
-    return (
-        effective_orders(frames, ask)
-        .filter(pl.col("presale").fill_null(False))
-        .with_columns(deposit_at=deposit, only_deposit=only.fill_null(False) | (both & (whole > pl.col("deposit_fen")).fill_null(False)))
-        .filter(pl.col("deposit_at").is_not_null() | pl.col("paid"))
-        .select(
-            "shop", "order_id", "buyer_id", "deposit_at", "deposit_fen", "paid_at", "paid", "total_fen", "amount_fen", "fully_refunded", "only_deposit",
-            closed=(pl.col("status") == "closed").fill_null(False) & ~pl.col("paid"),
-        )
-    )  # fmt: skip
-
-
-def _presale_stage(over: bool) -> pl.Expr:
-    return (
-        pl.when(pl.col("deposit_at").is_null()).then(pl.lit("no_deposit"))
-        .when(pl.col("only_deposit")).then(pl.lit("only_deposit"))
-        .when(pl.col("paid")).then(pl.lit("final"))
-        .when(pl.col("closed") | pl.lit(over)).then(pl.lit("lost"))
-        .otherwise(pl.lit("open"))
-    )  # fmt: skip
-
-
-_FUNNEL = (
-    "shop", "deposits", "finals", "open", "lost", "suspects", "final_share", "deposit_fen", "gmv_fen", "locked_fen", "past", "expected_share",
-    "expected_finals", "expected_low", "expected_high", "expected_fen",
-)  # fmt: skip
-
-
-def _presale_funnel(inside: pl.DataFrame, past: pl.DataFrame, ask: Ask) -> pl.DataFrame:
-    """One row a shop; `expected_*` counts those who paid and the share of the open ones that is expected to."""
-    stage = pl.col("stage")
-    has_deposit = stage != "no_deposit"
-    funnel = inside.group_by("shop").agg(
-        deposits=has_deposit.sum().cast(pl.Int64),
-        **{name: (stage == value).sum().cast(pl.Int64) for name, value in (("finals", "final"), ("open", "open"), ("lost", "lost"))},
-        suspects=stage.is_in(("no_deposit", "only_deposit")).sum().cast(pl.Int64),
-        deposit_fen=pl.col("deposit_fen").filter(has_deposit).sum(),
-        gmv_fen=pl.col("amount_fen").filter(stage == "final").sum(),
-        locked_fen=pl.col("total_fen").filter(stage == "open").sum(),
-    )
-    earlier = past.group_by("shop").agg(past=pl.len().cast(pl.Int64), past_finals=pl.col("paid").sum().cast(pl.Int64))
-    share, told = pl.col("past_finals") / pl.col("past"), pl.lit(ask.params.final_rate and float(ask.params.final_rate), dtype=pl.Float64)
-    enough = (pl.col("past") >= ask.params.min_history).fill_null(False)
-    bounds = {
-        "expected_share": (share, told), "low": (wilson_lower(pl.col("past_finals"), pl.col("past")), told),
-        "high": (wilson_upper(pl.col("past_finals"), pl.col("past")), told),
-    }  # fmt: skip
-    paid, still = pl.col("finals"), pl.col("open")
-    return (
-        funnel.join(earlier, on="shop", how="left")
-        .with_columns(past=pl.col("past").fill_null(0))
-        .with_columns(
-            final_share=pl.when(pl.col("deposits") > 0).then(pl.col("finals") / pl.col("deposits")),
-            **{name: pl.when(enough).then(own).otherwise(given) for name, (own, given) in bounds.items()},
-        )
-        .with_columns(
-            expected_finals=_expected(paid, still, "expected_share"),
-            expected_low=_expected(paid, still, "low"),
-            expected_high=_expected(paid, still, "high"),
-            expected_fen=_expected(pl.col("gmv_fen"), pl.col("locked_fen"), "expected_share"),
-        )
-        .select(_FUNNEL)
-        .sort("shop")
-    )
-
-
-def _expected(sure: pl.Expr, still: pl.Expr, share: str) -> pl.Expr:
-    """What is sure and a share of what is open; with nothing open no share is needed."""
-    return pl.when(still == 0).then(sure).otherwise(sure + (still * pl.col(share)).round(0).cast(pl.Int64))
-
-
-def _wish_list(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
-    """Favourites and carts of the last whole days before as-of or the window's end, against as many before, the most wanted first."""
-    last = min(today(ask), window.until.astimezone(ask.timezone).date())
-    days, half = ask.params.wishes, pl.col("date") >= last - ask.params.wishes
-    sums = {name: pl.col(name).filter(half).sum() for name in ("fav_users", "cart_users")}
-    before = {f"{name}_before": pl.col(name).filter(~half).sum() for name in ("fav_users", "cart_users")}
-    there = pl.col("fav_users").is_not_null() | pl.col("cart_users").is_not_null()
-    return (
-        known(frames, "item_days", ask)
-        .filter(pl.col("date").is_between(last - 2 * days, last - DAY), there)
-        .group_by("shop", "item_id")
-        .agg(**sums, **before, days=pl.col("date").filter(half).n_unique().cast(pl.Int64), days_before=pl.col("date").filter(~half).n_unique().cast(pl.Int64))
-        .filter(pl.col("days") > 0)
-        .with_columns(
-            growth=pl.when((pl.col("cart_users_before") > 0) & (pl.col("days") == pl.col("days_before"))).then(
-                pl.col("cart_users") / pl.col("cart_users_before") - 1
-            )
-        )
-        .sort("shop", "cart_users", "fav_users", "item_id", descending=[False, True, True, False])
-        .collect()
-    )
 
 
 def _presale_lists(orders: pl.DataFrame, funnel: pl.DataFrame, wishes: pl.DataFrame) -> dict[str, pl.DataFrame]:
@@ -711,7 +424,6 @@ FALLBACK_CURVE = tuple(
         120, 170, 200, 220, 235, 250, 270, 300, 340, 385, 430, 470, 505, 540, 575, 610, 645, 680, 720, 770, 825, 885, 945, 1000,
     )
 )  # fmt: skip
-_MILLION = 1_000_000
 _STATES = pl.Schema({"shop": pl.String, "cause": pl.String, "value": pl.Float64, "zh": pl.String, "en": pl.String})
 
 
@@ -765,8 +477,8 @@ def watch_hour(frames: Frames, ask: Ask) -> Answer:
     until = min(ask.as_of, since + len(ask.params.curve) * HOUR)
     if until - since < HOUR:
         return _nothing_watched(ask, f"hours: none has ended since {opening.isoformat()}", "开场后还没有满一小时的数据")
-    hours = _watched_hours(frames, ask, Window(since, until))
-    facts = of_every_shop(ask, _pace(hours, ask, until))
+    hours = watched_hours(frames, ask, Window(since, until))
+    facts = of_every_shop(ask, pace_of(hours, ask, until))
     return Answer(_watch_verdicts(facts, ask), {"alarms": _alarms(facts, ask), "pace": facts.select(_PACE), "hours": hours.select(_HOURS)})
 
 
@@ -779,73 +491,9 @@ _PACE = (
 
 def _nothing_watched(ask: Ask, missing: str, zh: str) -> Answer:
     """Unknown for every shop, with the lists in their shapes and without rows."""
-    hours = _watched_hours({}, ask, Window(ask.as_of, ask.as_of))
-    pace = _pace(hours, ask, ask.as_of).select(_PACE)
+    hours = watched_hours({}, ask, Window(ask.as_of, ask.as_of))
+    pace = pace_of(hours, ask, ask.as_of).select(_PACE)
     return Answer(unknown_for_all(ask, missing, zh), {"alarms": _STATES.to_frame(), "pace": pace, "hours": hours.select(_HOURS)})
-
-
-def _watched_hours(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
-    """Every ended hour of every shop, with its row where there is one: state ok, late or missing."""
-    ended = pl.col("hour").dt.offset_by("1h")
-    stale = instant(ask.as_of - ask.params.stale_after)
-    blank = pl.col("pay_amount_fen").is_null()
-    return (
-        _grid(ask, window)
-        .join(_hour_rows(frames, ask), on=["shop", "hour"], how="left", maintain_order="left")
-        .with_columns(
-            state=pl.when(~blank).then(pl.lit("ok")).when(ended > stale).then(pl.lit("late")).otherwise(pl.lit("missing")),
-            expected_fen=pl.col("parts") * pl.lit(ask.params.gmv_target, dtype=pl.Int64) // _MILLION,
-        )
-        .collect()
-    )
-
-
-def _grid(ask: Ask, window: Window) -> pl.LazyFrame:
-    """Shops x ended hours, each hour with its share of the curve in millionths."""
-    curve = [int(share * _MILLION) for share in ask.params.curve]
-    parts = [now - before for before, now in zip([0, *curve], curve, strict=False)][: window.hours()]
-    starts = [window.since + n * HOUR for n in range(len(parts))]
-    hours = pl.LazyFrame({"n": range(len(parts)), "parts": parts}, schema={"n": pl.Int64, "parts": pl.Int64})
-    shops = pl.LazyFrame({"shop": ask.shops}, schema={"shop": pl.String})
-    start = instant(starts[0] if starts else window.since)
-    return shops.join(hours, how="cross", maintain_order="left_right").with_columns(hour=start + pl.duration(hours="n"))
-
-
-def _hour_rows(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    return known(frames, "hours", ask).select("shop", "hour", "visitors", "pay_buyers", "pay_amount_fen")
-
-
-def _pace(hours: pl.DataFrame, ask: Ask, until: datetime) -> pl.DataFrame:
-    """One row a shop: what was sold in the known hours, what was expected of them, and what is wrong with the feed."""
-    ok, state = pl.col("state") == "ok", pl.col("state")
-    target = pl.lit(ask.params.gmv_target, dtype=pl.Int64)
-    return (
-        hours.group_by("shop", maintain_order=True)
-        .agg(
-            hours_ended=pl.len().cast(pl.Int64),
-            hours_known=ok.sum().cast(pl.Int64),
-            actual_fen=pl.col("pay_amount_fen").sum(),
-            parts=pl.col("parts").filter(ok).sum(),
-            visitors=pl.col("visitors").filter(ok).sum(),
-            pay_buyers=pl.col("pay_buyers").filter(ok).sum(),
-            newest_hour=pl.col("hour").filter(ok).max(),
-            late=pl.col("hour").filter(state == "late"),
-            missing_hours=pl.col("hour").filter(state == "missing"),
-            falls=pl.col("hour").filter(pl.col("pay_amount_fen") < 0),
-        )
-        .with_columns(target_fen=target, expected_fen=target * pl.col("parts") // _MILLION)
-        .with_columns(
-            pace=_ratio(pl.col("actual_fen") * _MILLION, target * pl.col("parts")),
-            forecast_fen=_ratio(pl.col("actual_fen") * _MILLION, pl.col("parts")).round(0).cast(pl.Int64),
-            conversion=_ratio(pl.col("pay_buyers"), pl.col("visitors")),
-            stale=(pl.col("newest_hour").dt.offset_by("1h") <= instant(until - ask.params.stale_after)).fill_null(True),
-            behind=~at_least(pl.col("actual_fen") * _MILLION, target * pl.col("parts"), ask.params.alarm_pace),
-        )
-    )
-
-
-def _ratio(part: pl.Expr, whole: pl.Expr) -> pl.Expr:
-    return pl.when(whole != 0).then(part / whole)
 
 
 def _alarms(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
@@ -987,52 +635,16 @@ def audiences(frames: Frames, ask: Ask) -> Answer:
     """
     window, missing, zh = window_of(ask.params.since, ask.params.until, ask)
     if window is None:
-        return Answer(unknown_for_all(ask, missing, zh), _audience_lists(_people({}, ask, Window(ask.as_of, ask.as_of))))
-    people = _people(frames, ask, window)
-    facts = of_every_shop(ask, _audience_facts(frames, ask, people)).with_columns(pl.exclude("shop").fill_null(0))
+        return Answer(unknown_for_all(ask, missing, zh), _audience_lists(campaign_people({}, ask, Window(ask.as_of, ask.as_of))))
+    people = campaign_people(frames, ask, window)
+    facts = of_every_shop(ask, audience_facts(frames, ask, people)).with_columns(pl.exclude("shop").fill_null(0))
     return Answer(_audience_verdicts(facts, ask), _audience_lists(people))
-
-
-def _people(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
-    """One row a known buyer: which audience, and the orders that say so."""
-    inside = pl.col("at").is_between(instant(window.since), instant(window.until), closed="left")
-    before = pl.col("at").is_between(instant(window.since - ask.params.lookback), instant(window.since), closed="left")
-    return (
-        effective_orders(frames, ask)
-        .filter(buyer_is_known())
-        .with_columns(at=pl.when(pl.col("paid")).then(pl.col("paid_at")).otherwise(pl.col("created_at")))
-        .filter(inside | (before & pl.col("paid")))
-        .group_by("shop", "buyer_id")
-        .agg(
-            orders=(inside & pl.col("paid")).sum().cast(pl.Int64),
-            amount_fen=pl.col("amount_fen").filter(inside & pl.col("paid")).sum(),
-            refunds=(inside & pl.col("refunded")).sum().cast(pl.Int64),
-            last_paid_at=pl.col("paid_at").filter(pl.col("paid")).max(),
-        )
-        .with_columns(audience=_audience())
-        .sort("shop", "buyer_id")
-        .collect()
-    )
-
-
-def _audience() -> pl.Expr:
-    return (
-        pl.when(pl.col("refunds") > 0).then(pl.lit("suppressed"))
-        .when(pl.col("orders") > 0).then(pl.lit("buyers"))
-        .otherwise(pl.lit("non_buyers"))
-    )  # fmt: skip
 
 
 def _audience_lists(people: pl.DataFrame) -> dict[str, pl.DataFrame]:
     sizes = people.group_by("shop", "audience").agg(people=pl.len().cast(pl.Int64)).sort("shop", "audience")
     names = ("buyers", "non_buyers", "suppressed")
     return {"items": sizes} | {name: people.filter(pl.col("audience") == name).drop("audience") for name in names}
-
-
-def _audience_facts(frames: Frames, ask: Ask, people: pl.DataFrame) -> pl.DataFrame:
-    orders = effective_orders(frames, ask).group_by("shop").agg(orders=pl.len(), known=buyer_is_known().sum()).collect()
-    counts = [(pl.col("audience") == name).sum().alias(name) for name in ("buyers", "non_buyers", "suppressed")]
-    return orders.join(people.group_by("shop").agg(counts), on="shop", how="left")
 
 
 def _audience_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:

@@ -9,12 +9,15 @@ import polars as pl
 from pydantic import Field, model_validator
 
 from ecops.automation import Answer, Ask, Fen, Frames, Params, Percent, automation
-from ecops.formulae.bounds import wilson_lower, wilson_upper
-from ecops.formulae.turnover import days_of_cover, days_of_turnover, turns
 from ecops.shop.kinds import ALL
+from tasks._classes import CLASSES, UNDER_COST, class_shares, classed
+from tasks._first_stock import competitor_figures, stock_orders
+from tasks._floors import priced
+from tasks._needs import need_matrix, need_sums
 from tasks._protection import price_moves, protected_lines
-from tasks._rivals import monthly_counts, not_a_count
-from tasks._rows import at_least, known, latest, local_date, percent, percent_text, yuan
+from tasks._rows import known, local_date, percent, percent_text, yuan
+from tasks._sell_through import fate_of, report_days, sell_through
+from tasks._turnover import ALERTS, turned
 from tasks._verdicts import Lack, of_every_shop, verdicts
 from tasks._windows import DayWindow, Days, days_before, today
 
@@ -52,9 +55,9 @@ def cull(frames: Frames, ask: Ask) -> Answer:
     campaign are `excluded`; stock 0 or unknown, sales or age unknown: `unknown_items`; more sold than there was: `flagged`.
     """
     window = days_before(ask, ask.params.window)
-    items = _sell_through(frames, ask, window)
-    reported = _report_days(frames, ask, window)
-    fate = items.with_columns(fate=_fate(ask)).sort("shop", "sell_through", "item_id", nulls_last=True)
+    items = sell_through(frames, ask, window)
+    reported = report_days(frames, ask, window)
+    fate = items.with_columns(fate=fate_of(ask)).sort("shop", "sell_through", "item_id", nulls_last=True)
     lists = {name: fate.filter(pl.col("fate") == name).select(columns) for name, columns in _CULL_LISTS.items()}
     facts = reported.join(_fate_counts(fate), on="shop", how="full", coalesce=True)
     facts = of_every_shop(ask, facts).with_columns(pl.exclude("shop").fill_null(0))
@@ -71,103 +74,6 @@ _CULL_LISTS = {
     "excluded": ("shop", "item_id", "title", "reason", "listed_on", "sell_through"),
     "flagged": (*_CULLED, "reason"),
 }
-
-
-def _sell_through(frames: Frames, ask: Ask, window: DayWindow) -> pl.DataFrame:
-    """One row an item that is on sale or has stock: sales, stock, age, and the first `reason` that stands against it."""
-    return (
-        _catalogue(frames, ask)
-        .join(_stock_in(frames, ask, window), on=["shop", "item_id"], how="full", coalesce=True)
-        .filter(pl.col("on_sale").fill_null(True))
-        .join(_sales_in(frames, ask, window), on=["shop", "item_id"], how="left")
-        .join(_first_seen(frames, ask), on=["shop", "item_id"], how="left")
-        .with_columns(reported_days=pl.col("reported_days").fill_null(0), since=pl.coalesce("listed_on", "seen_on"))
-        .with_columns(units_sold=pl.when(pl.col("reported_days") == 0).then(0).otherwise(pl.col("units_sold")))
-        .with_columns(available_units=pl.col("opening_units") + pl.col("received_units"))
-        .with_columns(sell_through=pl.when(pl.col("available_units") > 0).then(pl.col("units_sold") / pl.col("available_units")))
-        .with_columns(reason=_why_not(ask))
-        .collect()
-    )
-
-
-def _catalogue(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    return known(frames, "items", ask).select("shop", "item_id", "title", "listed_on", "on_sale", "campaign_booked")
-
-
-def _sales_in(frames: Frames, ask: Ask, window: DayWindow) -> pl.LazyFrame:
-    """Units sold an item; null where a report of it has no units."""
-    blank = pl.col("pay_units").is_null().any()
-    return (
-        known(frames, "item_days", ask)
-        .filter(pl.col("date").is_between(window.first, window.last))
-        .group_by("shop", "item_id")
-        .agg(units_sold=pl.when(~blank).then(pl.col("pay_units").sum()), reported_days=pl.col("date").n_unique().cast(pl.Int64))
-    )
-
-
-def _stock_in(frames: Frames, ask: Ask, window: DayWindow) -> pl.LazyFrame:
-    """Opening stock and receipts an item; null where they were not counted."""
-    inside = pl.col("date") >= window.first
-    blank = pl.col("received_units").filter(inside).is_null().any()
-    early = inside & (pl.col("date") <= window.first + ask.params.opening_within)
-    return (
-        known(frames, "stock", ask)
-        .filter(pl.col("date").is_between(window.first - ask.params.opening_within, window.last))
-        .group_by("shop", "item_id")
-        .agg(
-            opening_units=pl.coalesce(_value_at("opening_units", early, "min"), _value_at("closing_units", ~inside, "max")),
-            received_units=pl.when(~blank).then(pl.col("received_units").filter(inside).sum()),
-            stock_days=pl.col("date").filter(inside).n_unique().cast(pl.Int64),
-        )
-    )
-
-
-def _value_at(column: str, where: pl.Expr, end: Literal["min", "max"]) -> pl.Expr:
-    """The column on the first or last of the days `where` holds; a day has one row an item."""
-    days = pl.col("date").filter(where)
-    return pl.col(column).filter(where & (pl.col("date") == (days.min() if end == "min" else days.max()))).first()
-
-
-def _first_seen(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    """The first day any report knows the item: its age where the catalogue does not say."""
-    return known(frames, "item_days", ask).group_by("shop", "item_id").agg(seen_on=pl.col("date").min())
-
-
-def _report_days(frames: Frames, ask: Ask, window: DayWindow) -> pl.DataFrame:
-    """Distinct days of reports a shop, and whether it has stock rows at all."""
-    inside = pl.col("date").is_between(window.first, window.last)
-    days = known(frames, "item_days", ask).filter(inside).group_by("shop").agg(days=pl.col("date").n_unique().cast(pl.Int64))
-    stock = known(frames, "stock", ask).filter(pl.col("date") <= window.last).group_by("shop").agg(stock_rows=pl.len().cast(pl.Int64))
-    return days.join(stock, on="shop", how="full", coalesce=True).collect()
-
-
-def _why_not(ask: Ask) -> pl.Expr:
-    """The reason why an item is not judged by its sell-through; null when it is."""
-    young = pl.col("since") > today(ask) - ask.params.grace
-    return (
-        pl.when(young).then(pl.format("new: since {}", pl.col("since")))
-        .when(pl.col("campaign_booked").fill_null(False)).then(pl.lit("booked for a campaign"))
-        .when(pl.col("since").is_null()).then(pl.lit("age unknown"))
-        .when(pl.col("opening_units").is_null()).then(pl.lit("opening stock unknown"))
-        .when(pl.col("received_units").is_null()).then(pl.lit("receipts unknown"))
-        .when(pl.min_horizontal("opening_units", "received_units") < 0).then(pl.lit("negative stock"))
-        .when(pl.col("available_units") == 0).then(pl.lit("stock 0"))
-        .when(pl.col("units_sold").is_null()).then(pl.lit("units sold unknown"))
-        .when(pl.col("units_sold") < 0).then(pl.lit("negative units sold"))
-        .when(pl.col("units_sold") > pl.col("available_units")).then(pl.lit("more units sold than there were"))
-    )  # fmt: skip
-
-
-def _fate(ask: Ask) -> pl.Expr:
-    excluded = pl.col("reason").str.starts_with("new") | pl.col("reason").str.starts_with("booked")
-    enough = at_least(pl.col("units_sold"), pl.col("available_units"), ask.params.max_sell_through)
-    return (
-        pl.when(excluded).then(pl.lit("excluded"))
-        .when(pl.col("reason").str.starts_with("more")).then(pl.lit("flagged"))
-        .when(pl.col("reason").is_not_null()).then(pl.lit("unknown_items"))
-        .when(enough).then(pl.lit("kept"))
-        .otherwise(pl.lit("items"))
-    )  # fmt: skip
 
 
 def _fate_counts(fate: pl.DataFrame, names: Iterable[str] = ("items", "kept", "unknown_items", "excluded", "flagged")) -> pl.DataFrame:
@@ -232,8 +138,8 @@ def first_stock(frames: Frames, ask: Ask) -> Answer:
     The month is the item's newest complete one. "1000+" counts as 1000 and marks the item `lower_bound`; an index or any
     other text is no count and stands in `ignored`; an item with no count at all stands in `unknown_items`.
     """
-    figures = _figures(frames, ask)
-    orders = _orders_of(figures, frames, ask)
+    figures = competitor_figures(frames, ask)
+    orders = stock_orders(figures, frames, ask)
     known_items = orders.filter(pl.col("reason").is_null()).drop("reason")
     unknown = orders.filter(pl.col("reason").is_not_null()).select("shop", "item_id", "title", "reason")
     ignored = figures.filter(pl.col("reason").is_not_null()).select(
@@ -241,87 +147,6 @@ def first_stock(frames: Frames, ask: Ask) -> Answer:
     )
     facts = of_every_shop(ask, _order_facts(known_items, unknown, ignored)).with_columns(pl.exclude("shop").fill_null(0))
     return Answer(_stock_verdicts(facts, ask), {"items": known_items, "unknown_items": unknown, "ignored": ignored})
-
-
-def _figures(frames: Frames, ask: Ask) -> pl.DataFrame:
-    """Competitor rows with `count` (units a month), `at_least` ("1000+") and the `reason` where a row does not count."""
-    return (
-        known(frames, "competitor_items", ask)
-        .with_columns(**monthly_counts())
-        .with_columns(reason=_why_ignored(ask))
-        .sort("shop", "item_id", "competitor", "competitor_item_id", "month")
-        .collect()
-    )
-
-
-def _why_ignored(ask: Ask) -> pl.Expr:
-    ends = pl.col("month").dt.offset_by("1mo")
-    oldest = pl.lit(today(ask)).dt.month_start().dt.offset_by(f"-{ask.params.max_months}mo")
-    return (
-        pl.when(pl.col("item_id").is_null()).then(pl.lit("not set against an item of ours"))
-        .when(pl.col("month").is_null()).then(pl.lit("month unknown"))
-        .when(ends > today(ask)).then(pl.lit("month not over"))
-        .when(pl.col("month") < oldest).then(pl.lit("month too old"))
-        .when(pl.col("count").is_null()).then(not_a_count())
-    )  # fmt: skip
-
-
-def _orders_of(figures: pl.DataFrame, frames: Frames, ask: Ask) -> pl.DataFrame:
-    """One row an item: the statistic as a fraction, the quantity, what it costs; `reason` where there is none."""
-    return (
-        figures.lazy()
-        .filter(pl.col("item_id").is_not_null())
-        .group_by("shop", "item_id")
-        .agg(**_statistic(ask), reason=_first_reason())
-        .join(_own_items(frames, ask), on=["shop", "item_id"], how="left")
-        .with_columns(pack_assumed=pl.col("pack_size").is_null(), pack=pl.col("pack_size").fill_null(ask.params.default_pack))
-        .with_columns(reason=pl.when(pl.col("pack") <= 0).then(pl.lit("pack size not positive")).otherwise("reason"))
-        .with_columns(pack=pl.when(pl.col("pack") > 0).then("pack"))
-        .with_columns(quantity=_rounded_up(ask), competitor_monthly=pl.col("top") / pl.col("of"))
-        .with_columns(order_fen=pl.col("quantity") * pl.col("cost_fen"))
-        .select(*_ORDERED, "reason")
-        .sort("shop", "item_id")
-        .collect()
-    )
-
-
-_ORDERED = (
-    "shop", "item_id", "title", "month", "competitor_monthly", "competitors", "lower_bound", "pack", "pack_assumed",
-    "quantity", "cost_fen", "order_fen",
-)  # fmt: skip
-
-
-def _statistic(ask: Ask) -> dict[str, pl.Expr]:
-    """The chosen statistic of the newest complete month's counts as the fraction `top` / `of`, so that nothing is rounded."""
-    usable = pl.col("reason").is_null()
-    newest = usable & (pl.col("month") == pl.col("month").filter(usable).max())
-    counts = pl.col("count").filter(newest).sort()
-    size = newest.sum().cast(pl.Int64)
-    middle = counts.slice((size - 1) // 2, pl.when(size % 2 == 1).then(1).otherwise(2))
-    chosen = {"max": counts.tail(1), "median": middle, "top3_mean": counts.tail(3)}[ask.params.statistic]
-    return {
-        "top": pl.when(size > 0).then(chosen.sum()),
-        "of": pl.when(size > 0).then(chosen.len().cast(pl.Int64)),
-        "month": pl.col("month").filter(newest).first(),
-        "competitors": size,
-        "lower_bound": pl.col("at_least").filter(newest).any(),
-    }
-
-
-def _first_reason() -> pl.Expr:
-    """Why an item has no figure at all: the reason of its newest row."""
-    reasons = pl.col("reason").sort_by("month", "reason", descending=[True, False])
-    return pl.when(pl.col("reason").is_not_null().all()).then(reasons.first())
-
-
-def _own_items(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    return known(frames, "items", ask).select("shop", "item_id", "title", "pack_size", "cost_fen")
-
-
-def _rounded_up(ask: Ask) -> pl.Expr:
-    numerator, denominator = ask.params.factor.as_integer_ratio()
-    wanted, unit = pl.col("top") * numerator, pl.col("of") * denominator * pl.col("pack")
-    return (wanted + unit - 1) // unit * pl.col("pack")
 
 
 def _order_facts(known_items: pl.DataFrame, unknown: pl.DataFrame, ignored: pl.DataFrame) -> pl.DataFrame:
@@ -402,37 +227,12 @@ def floor_price(frames: Frames, ask: Ask) -> Answer:
     An item without cost or price stands in `unknown_items` and makes the verdict unknown, unless an item under its
     floor already decides it. `margin` is what the present price leaves of itself after cost and fees.
     """
-    items = _priced(frames, ask)
+    items = priced(frames, ask)
     below = items.filter(pl.col("reason").is_null(), pl.col("price_fen") < pl.col("floor_fen")).drop("reason")
     unknown = items.filter(pl.col("reason").is_not_null()).select("shop", "item_id", "title", "price_fen", "cost_fen", "reason")
     floors = items.filter(pl.col("reason").is_null()).drop("reason")
     facts = of_every_shop(ask, _floor_facts(items)).with_columns(pl.exclude("shop").fill_null(0))
     return Answer(_floor_verdicts(facts, ask), {"items": below, "unknown_items": unknown, "floors": floors})
-
-
-def _priced(frames: Frames, ask: Ask) -> pl.DataFrame:
-    """Items on sale with full cost, floor and margin, the worst first; `reason` where there is no floor."""
-    left = (1 - ask.params.target_margin - ask.params.fees).as_integer_ratio()
-    cost, fees = pl.col("full_cost_fen"), float(ask.params.fees)
-    return (
-        known(frames, "items", ask)
-        .filter(pl.col("on_sale").fill_null(True))
-        .with_columns(full_cost_fen=pl.col("cost_fen") + ask.params.extra_cost, reason=_why_no_floor())
-        .with_columns(floor_fen=(cost * left[1] + left[0] - 1) // left[0])
-        .with_columns(short_fen=pl.col("floor_fen") - pl.col("price_fen"), margin=1 - fees - cost / pl.col("price_fen"))
-        .select("shop", "item_id", "title", "price_fen", "cost_fen", "full_cost_fen", "floor_fen", "short_fen", "margin", "reason")
-        .sort("shop", pl.col("short_fen"), "item_id", descending=[False, True, False], nulls_last=True)
-        .collect()
-    )
-
-
-def _why_no_floor() -> pl.Expr:
-    return (
-        pl.when(pl.col("cost_fen").is_null()).then(pl.lit("cost unknown"))
-        .when(pl.col("cost_fen") <= 0).then(pl.lit("cost not positive"))
-        .when(pl.col("price_fen").is_null()).then(pl.lit("price unknown"))
-        .when(pl.col("price_fen") <= 0).then(pl.lit("price not positive"))
-    )  # fmt: skip
 
 
 def _floor_facts(items: pl.DataFrame) -> pl.DataFrame:
@@ -504,97 +304,28 @@ def classify(frames: Frames, ask: Ask) -> Answer:
     profit item too. Cost or price unknown: `unknown_items`, and the shares are not known; sold under cost: `flagged`, in no class.
     `pay_amount_fen` is what the reports of the window name; null where none names the item.
     """
-    rows = _classed(frames, ask)
+    rows = classed(frames, ask)
     items = rows.filter(pl.col("reason").is_null()).drop("reason")
     wrong = rows.filter(pl.col("reason").is_not_null()).select("shop", "item_id", "title", "price_fen", "cost_fen", "reason")
-    under_cost = pl.col("reason") == _UNDER_COST
-    lists = {"items": items, "classes": _class_shares(items), "unknown_items": wrong.filter(~under_cost), "flagged": wrong.filter(under_cost)}
+    under_cost = pl.col("reason") == UNDER_COST
+    lists = {"items": items, "classes": class_shares(items), "unknown_items": wrong.filter(~under_cost), "flagged": wrong.filter(under_cost)}
     facts = of_every_shop(ask, _class_facts(rows)).with_columns(pl.exclude("shop").fill_null(0))
     return Answer(_class_verdicts(facts, ask), lists)
 
 
-_CLASSES = ("traffic", "profit", "image", "none")
-_UNDER_COST = "sold under cost"
-
-
-def _classed(frames: Frames, ask: Ask) -> pl.DataFrame:
-    """Every item on sale with margin, class and sales; `reason` where it has no class."""
-    sales = _amounts_in(frames, ask, days_before(ask, ask.params.window))
-    order = pl.col("goods_class").replace_strict({name: n for n, name in enumerate(_CLASSES)}, return_dtype=pl.Int8, default=None)
-    return (
-        known(frames, "items", ask)
-        .filter(pl.col("on_sale").fill_null(True))
-        .select("shop", "item_id", "title", "price_fen", "cost_fen", reason=_why_no_class())
-        .with_columns(_banded(ask))
-        .with_columns(margin=(pl.col("price_fen") - pl.col("cost_fen")) / pl.col("price_fen"))
-        .join(sales, on=["shop", "item_id"], how="left")
-        .select("shop", "item_id", "title", "goods_class", "also_profit", "price_fen", "cost_fen", "margin", "pay_amount_fen", "reason")
-        .sort("shop", order, pl.col("price_fen"), "item_id", nulls_last=True)
-        .collect()
-    )
-
-
-def _why_no_class() -> pl.Expr:
-    return pl.coalesce(_why_no_floor(), pl.when(pl.col("cost_fen") > pl.col("price_fen")).then(pl.lit(_UNDER_COST)))
-
-
-def _banded(ask: Ask) -> list[pl.Expr]:
-    """`goods_class` and `also_profit` of the items that have price and cost."""
-    params, sure, price = ask.params, pl.col("reason").is_null(), pl.col("price_fen")
-    earns = at_least(price - pl.col("cost_fen"), price, params.profit_margin)
-    traffic = price <= params.traffic_price if params.traffic_price is not None else _within(params.traffic_share, descending=False)
-    image = price >= params.image_price if params.image_price is not None else _within(params.image_share, descending=True)
-    named = (
-        pl.when(image).then(pl.lit("image"))
-        .when(traffic).then(pl.lit("traffic"))
-        .when(earns).then(pl.lit("profit"))
-        .otherwise(pl.lit("none"))
-    )  # fmt: skip
-    return [pl.when(sure).then(named).alias("goods_class"), pl.when(sure).then(earns & (image | traffic)).alias("also_profit")]
-
-
-def _within(share: Decimal, *, descending: bool) -> pl.Expr:
-    """Whether all items up to this price (down to it, when descending) are at most a share of the shop's items that have one."""
-    sure = pl.col("reason").is_null()
-    place = pl.when(sure).then("price_fen").rank("max", descending=descending).over("shop").cast(pl.Int64)
-    numerator, denominator = share.as_integer_ratio()
-    return place * denominator <= sure.sum().over("shop").cast(pl.Int64) * numerator
-
-
-def _amounts_in(frames: Frames, ask: Ask, window: DayWindow) -> pl.LazyFrame:
-    inside = pl.col("date").is_between(window.first, window.last)
-    rows = known(frames, "item_days", ask).filter(inside, pl.col("pay_amount_fen").is_not_null())
-    return rows.group_by("shop", "item_id").agg(pl.col("pay_amount_fen").sum())
-
-
-def _class_shares(items: pl.DataFrame) -> pl.DataFrame:
-    """Items and sales of each class; `amount_share` is null where no report names a sale."""
-    sums = items.group_by("shop", "goods_class").agg(items=pl.len().cast(pl.Int64), pay_amount_fen=pl.col("pay_amount_fen").sum())
-    every = sums.select("shop").unique().join(pl.DataFrame({"goods_class": _CLASSES}), how="cross")
-    total = pl.col("pay_amount_fen").sum().over("shop")
-    return (
-        every.join(sums, on=["shop", "goods_class"], how="left")
-        .with_columns(pl.col("items", "pay_amount_fen").fill_null(0))
-        .with_columns(share=pl.col("items") / pl.col("items").sum().over("shop"))
-        .with_columns(amount_share=pl.when(total > 0).then(pl.col("pay_amount_fen") / total))
-        .select("shop", "goods_class", "items", "share", "pay_amount_fen", "amount_share")
-        .sort("shop", pl.col("goods_class").replace_strict({name: n for n, name in enumerate(_CLASSES)}, return_dtype=pl.Int8))
-    )
-
-
 def _class_facts(rows: pl.DataFrame) -> pl.DataFrame:
-    under_cost = (pl.col("reason") == _UNDER_COST).fill_null(False)
+    under_cost = (pl.col("reason") == UNDER_COST).fill_null(False)
     return rows.group_by("shop").agg(
         pl.len().cast(pl.Int64).alias("on_sale"),
         (pl.col("reason").is_not_null() & ~under_cost).sum().cast(pl.Int64).alias("unsure"),
         under_cost.sum().cast(pl.Int64).alias("flagged"),
-        *((pl.col("goods_class") == name).sum().cast(pl.Int64).alias(name) for name in _CLASSES),
+        *((pl.col("goods_class") == name).sum().cast(pl.Int64).alias(name) for name in CLASSES),
     )
 
 
 def _class_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
-    sure = pl.sum_horizontal(*_CLASSES)
-    shares = (text for name in _CLASSES[:3] for text in (pl.col(name), percent(pl.col(name) / sure)))
+    sure = pl.sum_horizontal(*CLASSES)
+    shares = (text for name in CLASSES[:3] for text in (pl.col(name), percent(pl.col(name) / sure)))
     counts = (*shares, pl.col("none"), pl.col("flagged"))
     priced = pl.col("on_sale") - pl.col("unsure")
     return verdicts(
@@ -642,8 +373,8 @@ def coverage(frames: Frames, ask: Ask) -> Answer:
     which nobody knows whether it is on sale, covers nothing and stands in `unknown_items`; `idle` are items on sale that serve
     no need. A need's weight is the largest its rows give; needs without one come last.
     """
-    matrix = _matrix(frames, ask)
-    gaps = _need_sums(matrix).filter(pl.col("items_on_sale") < ask.params.min_items)
+    matrix = need_matrix(frames, ask)
+    gaps = need_sums(matrix).filter(pl.col("items_on_sale") < ask.params.min_items)
     idle = (
         known(frames, "items", ask).filter(pl.col("on_sale")).select("shop", "item_id", "title").collect()
         .join(matrix, on=["shop", "item_id"], how="anti").join(matrix.select("shop").unique(), on="shop", how="semi").sort("shop", "item_id")
@@ -654,39 +385,9 @@ def coverage(frames: Frames, ask: Ask) -> Answer:
     return Answer(_coverage_verdicts(facts, ask), lists)
 
 
-def _matrix(frames: Frames, ask: Ask) -> pl.DataFrame:
-    """Every row of the needs with the item's title and `covers`; `reason` where that is unknown."""
-    items = known(frames, "items", ask).select("shop", "item_id", "title", "on_sale", found=pl.lit(True))
-    nothing = pl.col("item_id") == ALL
-    return (
-        known(frames, "needs", ask)
-        .select("shop", "need", "item_id", "weight")
-        .join(items, on=["shop", "item_id"], how="left")
-        .with_columns(
-            covers=pl.col("on_sale").fill_null(False) & ~nothing,
-            reason=pl.when(nothing).then(None)
-            .when(pl.col("found").is_null()).then(pl.lit("not in the catalogue"))
-            .when(pl.col("on_sale").is_null()).then(pl.lit("on sale or not: unknown")),
-        )
-        .select("shop", "need", "item_id", "title", "weight", "covers", "reason")
-        .sort("shop", "need", "item_id")
-        .collect()
-    )  # fmt: skip
-
-
-def _need_sums(matrix: pl.DataFrame) -> pl.DataFrame:
-    sums = matrix.group_by("shop", "need").agg(
-        weight=pl.col("weight").max(),
-        items_on_sale=pl.col("covers").sum().cast(pl.Int64),
-        items_named=(pl.col("item_id") != ALL).sum().cast(pl.Int64),
-        unsure=pl.col("reason").is_not_null().sum().cast(pl.Int64),
-    )
-    return sums.sort("shop", "weight", "need", descending=[False, True, False], nulls_last=True)
-
-
 def _coverage_facts(frames: Frames, ask: Ask, matrix: pl.DataFrame) -> pl.DataFrame:
     gap = pl.col("items_on_sale") < ask.params.min_items
-    needs = _need_sums(matrix).group_by("shop", maintain_order=True).agg(
+    needs = need_sums(matrix).group_by("shop", maintain_order=True).agg(
         needs=pl.len().cast(pl.Int64), gaps=gap.sum().cast(pl.Int64), heaviest=pl.col("need").filter(gap).first(),
         unsure=(gap & (pl.col("unsure") > 0)).sum().cast(pl.Int64),
     )  # fmt: skip
@@ -747,13 +448,13 @@ def turnover(frames: Frames, ask: Ask) -> Answer:
     count older than the newest report: `unknown_items`. An item absent from a complete set of reports sold nothing.
     """
     window = days_before(ask, ask.params.window)
-    rows = _turned(frames, ask, window)
+    rows = turned(frames, ask, window)
     lists = {
         "items": rows.filter(pl.col("alert").is_not_null()).select(_TURNED),
         "all": rows.filter(pl.col("reason").is_null()).select(_TURNED),
         "unknown_items": rows.filter(pl.col("reason").is_not_null()).select("shop", "item_id", "title", "counted_on", "stock_units", "reason"),
     }
-    facts = _report_days(frames, ask, window).join(_turnover_facts(rows), on="shop", how="full", coalesce=True)
+    facts = report_days(frames, ask, window).join(_turnover_facts(rows), on="shop", how="full", coalesce=True)
     facts = of_every_shop(ask, facts).with_columns(pl.exclude("shop").fill_null(0))
     return Answer(_turnover_verdicts(facts, ask, window), lists)
 
@@ -762,90 +463,6 @@ _TURNED = (
     "shop", "item_id", "title", "alert", "stock_units", "units_sold", "selling_days", "cover_days", "average_stock", "turns", "turn_days",
     "coming_units", "counted_on", "last_sold_on", "last_received_on", "stock_value_fen",
 )  # fmt: skip
-_ALERTS = ("stock_out", "low", "no_sales", "slow")
-
-
-def _turned(frames: Frames, ask: Ask, window: DayWindow) -> pl.DataFrame:
-    """One row an item that is on sale or has stock, with its figures; `alert`, or the `reason` why it has none."""
-    order = pl.col("alert").replace_strict({name: n for n, name in enumerate(_ALERTS)}, return_dtype=pl.Int8, default=None)
-    least, most = pl.col("cover_days"), pl.col("stock_value_fen")
-    return (
-        known(frames, "items", ask).select("shop", "item_id", "title", "on_sale", "cost_fen")
-        .join(_stock_levels(frames, ask, window), on=["shop", "item_id"], how="full", coalesce=True)
-        .filter(pl.col("on_sale").fill_null(True) | (pl.col("stock_units") > 0))
-        .join(_sales_in(frames, ask, window), on=["shop", "item_id"], how="left")
-        .join(_last_sold(frames, ask), on=["shop", "item_id"], how="left")
-        .join(_coming(frames, ask), on=["shop", "item_id"], how="left")
-        .join(_newest_report(frames, ask, window), on="shop", how="left")
-        .with_columns(units_sold=pl.when(pl.col("reported_days").is_null()).then(0).otherwise("units_sold"))
-        .with_columns(selling_days=window.days - pl.col("empty_days").fill_null(0), coming_units=pl.col("coming_units").fill_null(0))
-        .with_columns(reason=_why_no_turnover(), stock_value_fen=pl.col("stock_units") * pl.col("cost_fen"))
-        .with_columns(
-            turns=turns(pl.col("units_sold"), pl.col("average_stock")),
-            cover_days=days_of_cover(pl.col("stock_units"), pl.col("units_sold"), pl.col("selling_days")),
-            alert=pl.when(pl.col("reason").is_null()).then(_alert(ask)),
-        )
-        .with_columns(turn_days=days_of_turnover(pl.col("turns"), window.days))
-        .sort("shop", order, least.round(6), most, "item_id", descending=[False, False, False, True, False], nulls_last=True)
-        .collect()
-    )  # fmt: skip
-
-
-def _stock_levels(frames: Frames, ask: Ask, window: DayWindow) -> pl.LazyFrame:
-    """Newest closing stock, its day, the mean of the days' levels, days without anything to sell, the latest receipt."""
-    level = (pl.col("opening_units") + pl.col("closing_units")) / 2
-    empty = (pl.col("opening_units") == 0) & (pl.col("received_units").fill_null(0) == 0) & (pl.col("closing_units") == 0)
-    return (
-        known(frames, "stock", ask)
-        .filter(pl.col("date").is_between(window.first, window.last))
-        .group_by("shop", "item_id")
-        .agg(
-            stock_units=pl.col("closing_units").sort_by("date").last(),
-            counted_on=pl.col("date").max(),
-            average_stock=level.mean(),
-            lowest=pl.min_horizontal("opening_units", "closing_units").min(),
-            empty_days=empty.sum().cast(pl.Int64),
-            last_received_on=pl.col("date").filter(pl.col("received_units") > 0).max(),
-        )
-    )
-
-
-def _last_sold(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    return known(frames, "item_days", ask).filter(pl.col("pay_units") > 0).group_by("shop", "item_id").agg(last_sold_on=pl.col("date").max())
-
-
-def _newest_report(frames: Frames, ask: Ask, window: DayWindow) -> pl.LazyFrame:
-    inside = pl.col("date").is_between(window.first, window.last)
-    return known(frames, "item_days", ask).filter(inside).group_by("shop").agg(reported_on=pl.col("date").max())
-
-
-def _coming(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    """Pieces ordered by today and not received yet."""
-    rows = known(frames, "purchases", ask).filter(pl.col("ordered_on") <= today(ask))
-    open_ones = rows.filter(pl.col("received_on").is_null() | (pl.col("received_on") > today(ask)))
-    return open_ones.group_by("shop", "item_id").agg(coming_units=pl.col("units").sum())
-
-
-def _why_no_turnover() -> pl.Expr:
-    return (
-        pl.when(pl.col("counted_on").is_null()).then(pl.lit("stock not counted in the window"))
-        .when(pl.col("stock_units").is_null()).then(pl.lit("stock unknown"))
-        .when(pl.col("lowest") < 0).then(pl.lit("negative stock"))
-        .when(pl.col("counted_on") < pl.col("reported_on")).then(pl.format("stock of {} older than sales of {}", "counted_on", "reported_on"))
-        .when(pl.col("units_sold").is_null()).then(pl.lit("units sold unknown"))
-        .when(pl.col("units_sold") < 0).then(pl.lit("negative units sold"))
-    )  # fmt: skip
-
-
-def _alert(ask: Ask) -> pl.Expr:
-    """Days of cover against the levels in whole numbers: exactly `low_cover` or `high_cover` days raise nothing."""
-    stock, sold = pl.col("stock_units") * pl.col("selling_days"), pl.col("units_sold")
-    return (
-        pl.when((pl.col("stock_units") == 0) & (sold > 0)).then(pl.lit("stock_out"))
-        .when((sold > 0) & (stock < ask.params.low_cover.days * sold)).then(pl.lit("low"))
-        .when((sold == 0) & (pl.col("stock_units") > 0)).then(pl.lit("no_sales"))
-        .when((sold > 0) & (stock > ask.params.high_cover.days * sold)).then(pl.lit("slow"))
-    )  # fmt: skip
 
 
 def _turnover_facts(rows: pl.DataFrame) -> pl.DataFrame:
@@ -855,14 +472,14 @@ def _turnover_facts(rows: pl.DataFrame) -> pl.DataFrame:
         (~sure).sum().cast(pl.Int64).alias("unsure"),
         pl.col("stock_units").filter(sure).sum().alias("stock_units"),
         pl.col("units_sold").filter(sure).sum().alias("units_sold"),
-        *((pl.col("alert") == name).sum().cast(pl.Int64).alias(name) for name in _ALERTS),
+        *((pl.col("alert") == name).sum().cast(pl.Int64).alias(name) for name in ALERTS),
     )
 
 
 def _turnover_verdicts(facts: pl.DataFrame, ask: Ask, window: DayWindow) -> pl.DataFrame:
     needed = ask.params.min_days or window.days
     low, high = ask.params.low_cover.days, ask.params.high_cover.days
-    counts = (*(pl.col(name) for name in ("sure", *_ALERTS)), pl.col("unsure"))
+    counts = (*(pl.col(name) for name in ("sure", *ALERTS)), pl.col("unsure"))
     return verdicts(
         ask,
         facts,

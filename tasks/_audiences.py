@@ -1,0 +1,45 @@
+"""Whom to write to after a campaign: buyers of it, and customers who did not come."""
+
+import polars as pl
+
+from ecops.automation import Ask, Frames
+from tasks._orders import buyer_is_known, effective_orders
+from tasks._rows import instant
+from tasks._windows import Window
+
+
+def campaign_people(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
+    """One row a known buyer: which audience, and the orders that say so."""
+    inside = pl.col("at").is_between(instant(window.since), instant(window.until), closed="left")
+    before = pl.col("at").is_between(instant(window.since - ask.params.lookback), instant(window.since), closed="left")
+    return (
+        effective_orders(frames, ask)
+        .filter(buyer_is_known())
+        .with_columns(at=pl.when(pl.col("paid")).then(pl.col("paid_at")).otherwise(pl.col("created_at")))
+        .filter(inside | (before & pl.col("paid")))
+        .group_by("shop", "buyer_id")
+        .agg(
+            orders=(inside & pl.col("paid")).sum().cast(pl.Int64),
+            amount_fen=pl.col("amount_fen").filter(inside & pl.col("paid")).sum(),
+            refunds=(inside & pl.col("refunded")).sum().cast(pl.Int64),
+            last_paid_at=pl.col("paid_at").filter(pl.col("paid")).max(),
+        )
+        .with_columns(audience=_audience())
+        .sort("shop", "buyer_id")
+        .collect()
+    )
+
+
+def _audience() -> pl.Expr:
+    return (
+        pl.when(pl.col("refunds") > 0).then(pl.lit("suppressed"))
+        .when(pl.col("orders") > 0).then(pl.lit("buyers"))
+        .otherwise(pl.lit("non_buyers"))
+    )  # fmt: skip
+
+
+def audience_facts(frames: Frames, ask: Ask, people: pl.DataFrame) -> pl.DataFrame:
+    """Orders a shop, how many of them name their buyer, and the sizes of the audiences."""
+    orders = effective_orders(frames, ask).group_by("shop").agg(orders=pl.len(), known=buyer_is_known().sum()).collect()
+    counts = [(pl.col("audience") == name).sum().alias(name) for name in ("buyers", "non_buyers", "suppressed")]
+    return orders.join(people.group_by("shop").agg(counts), on="shop", how="left")
