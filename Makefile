@@ -3,6 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/sh
 
+# What pip says goes to a log; who has no network gets a sentence.
+define fetch
+@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --require-hashes --no-deps --only-binary :all: -r $(1) >.venv/pip.log 2>&1 || { \
+	echo "依赖未能安装：需要网络或 pip 可用的镜像，恢复后重试 / $(1) could not be installed: it needs the network, or a mirror that pip knows; try again when it is there. Log: .venv/pip.log" >&2; exit 1; }
+endef
+
 .PHONY: help install demo test fuzz bench browser docs lock clean
 
 help:  ## say what there is
@@ -12,14 +18,14 @@ help:  ## say what there is
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "ecops needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Name another with: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@$(PYTHON) -m venv .venv || { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt-get install python3-venv" >&2; exit 1; }
 	@echo "installing what lock/run.txt names (once) ..." >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r lock/run.txt
+	$(call fetch,lock/run.txt)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --no-index -e .
 	@$(BIN)/python -m ecops.orchestration.server --prepare >/dev/null
 	@touch $@
 
 .venv/.test: .venv/.run lock/test.txt
 	@echo "installing what lock/test.txt names (once) ..." >&2
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --only-binary :all: -r lock/test.txt
+	$(call fetch,lock/test.txt)
 	@touch $@
 
 install: .venv/.run  ## make .venv from the lock alone
