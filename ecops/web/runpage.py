@@ -1,6 +1,6 @@
 """What the pages of runs show: the list, one run's timeline with who waits for whom, one step's shops and items."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -24,8 +24,16 @@ _ORDER = {"active": 0, "completed": 1, "cancelled": 1}
 
 def run_list(connection: Connection) -> list[dict]:
     """Runs with their progress, the active ones first."""
-    rows = [row | progress(row["counts"]) for row in views.runs(connection, LIST)]
+    found = views.runs(connection, LIST)
+    names = _only_shops(connection, [row["run"] for row in found if row["shops"] == 1])
+    rows = [row | progress(row["counts"]) | {"shop_name": names.get(row["run"])} for row in found]
     return sorted(rows, key=lambda row: _ORDER[row["state"]])
+
+
+def _only_shops(connection: Connection, runs: Sequence[str]) -> dict[str, str]:
+    """The shop's name of each of these runs, which have one shop."""
+    query = select(t.run_shop.c.run, t.shop.c.name).join(t.shop, t.shop.c.shop == t.run_shop.c.shop)
+    return {row.run: row.name for row in connection.execute(query.where(t.run_shop.c.run.in_(runs)))} if runs else {}
 
 
 def progress(counts: Mapping[str, int]) -> dict[str, int]:
@@ -44,7 +52,7 @@ def run_page(connection: Connection, run: str, now: datetime) -> dict[str, Any]:
     by_step = {bar["step"]: bar for bar in bars}
     rows = [bar | {"drawn": drawn[bar["step"]], "outcome": said.get(bar["step"]), "blockers": [by_step[need] for need in bar["needs"] if need in by_step and by_step[need]["look"] not in ENDED_LOOKS], "late": _late(bar, now)} for bar in bars]
     return {
-        "run": row, "anchors": sorted(((name, at) for name, at in row.anchors.items() if name not in ("D", "launch") or len(row.anchors) <= 2), key=lambda pair: pair[1]),
+        "run": row, "shop_name": _only_shops(connection, [run]).get(run) if row.shops == 1 else None, "anchors": sorted(((name, at) for name, at in row.anchors.items() if name not in ("D", "launch") or len(row.anchors) <= 2), key=lambda pair: pair[1]),
         "axis": axis, "now_x": axis.at(now) if row.state == "active" else None, "stages": _stages(playbook, rows), "waits": _waits(rows),
         "progress": round(sum(bar["shops_done"] / bar["shops"] for bar in bars if bar["shops"]), 2), "ended": sum(bar["look"] in ENDED_LOOKS for bar in bars), "late": sum(bar["late"] for bar in rows), "gates": _gates(connection, run, playbook),
         "launched_name": inbox._names(connection, t.person.c.person, t.person.c.name, {row.launched_by}).get(row.launched_by, row.launched_by),

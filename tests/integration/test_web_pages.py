@@ -3,15 +3,17 @@
 import re
 import subprocess
 import sys
+from datetime import date
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
-from ecops.service import items
+from ecops.service import items, launch
 from ecops.store import tables as t
 from ecops.web import words
 from ecops.web.app import make_app
+from tests.integration.stores import playbook
 from tests.integration.web_data import World, build
 
 FETCH = {"X-Requested-With": "fetch"}
@@ -38,6 +40,11 @@ def test_the_checklist_shows_what_is_mine_by_urgency(world):
     assert page.status_code == 200
     assert page.text.index("逾期") < page.text.index("报名成功的商品数") and "素木家居旗舰店" in page.text and "双11大促" in page.text
     assert "云备货盘点" not in page.text and "会场链接" not in page.text  # another role's
+
+
+def test_a_run_of_one_shop_is_known_by_the_shop(world):
+    alone = launch.launch(world.store, launch.Launch(playbook({"id": "a", "checklist": ["事项"]}), date(2026, 11, 11), ["dy-home"]), world.clock(), "wang")
+    assert browser(world).get("/runs").text.count("素木家居抖音店") == 1 and "素木家居抖音店" in browser(world).get(f"/runs/{alone.run}").text
 
 
 def test_nobody_chosen_yet_is_asked_who_they_are(world):
