@@ -1,0 +1,94 @@
+"""How well order_anomalies and refund_abuse find what the demo shops have planted, over several seeds: precision and recall, and what they
+said of the hard negatives. The steps see the data alone; only this file looks at the truth.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+
+from ecops.automation import Ask, find_automation
+from ecops.shop.cells import SHOP_ZONE
+from ecops.shop.demo import DemoData, generate
+
+SINCE, UNTIL = date(2025, 8, 23), date(2025, 11, 20)
+SEEDS, SHOPS = (1, 2, 3, 4), 10
+# Refunds settle within eighteen days: who was planted later is not to be found yet.
+_SETTLED = timedelta(days=18)
+_INNOCENT = ("office_group_buy", "family_address", "night_rush", "giant_order", "unlucky_buyer")
+
+
+@dataclass
+class Score:
+    """What a step told against what was planted, as sets of (seed, shop, id)."""
+
+    told: set = field(default_factory=set)
+    wanted: set = field(default_factory=set)
+    allowed: set = field(default_factory=set)
+    innocent: dict[str, set] = field(default_factory=dict)
+
+    @property
+    def recall(self) -> float:
+        """Of what had to be found, the share that was told."""
+        return len(self.told & self.wanted) / len(self.wanted)
+
+    @property
+    def precision(self) -> float:
+        """Of what was told, the share that was planted."""
+        return len(self.told & self.allowed) / max(1, len(self.told))
+
+
+def measured(seeds: tuple[int, ...] = SEEDS, shops: int = SHOPS) -> dict[str, Score]:
+    """Both steps over all seeds: brushed orders, and abusive buyers."""
+    scores = {"compliance.order_anomalies": Score(), "compliance.refund_abuse": Score()}
+    for seed in seeds:
+        data = generate(shops, seed, SINCE, UNTIL)
+        _count(scores["compliance.order_anomalies"], seed, data, "brushing_ring", "order_ids", _told(data, "compliance.order_anomalies", "orders", "order_id", window="90d"))
+        _count(scores["compliance.refund_abuse"], seed, data, "refund_abuser", "buyer_ids", _told(data, "compliance.refund_abuse", "items", "buyer_id"))
+    return scores
+
+
+def _told(data: DemoData, name: str, rows: str, column: str, **params: Any) -> set[tuple[str, str]]:
+    """(shop, id) of what the step told as of the end of the period."""
+    end = datetime(UNTIL.year, UNTIL.month, UNTIL.day, 0, 0, tzinfo=ZoneInfo(SHOP_ZONE))
+    task = find_automation(name)
+    frames = {kind: data.frames[kind].lazy() for kind in task.reads}
+    ask = Ask(tuple(key for key, *_ in data.shops), end + timedelta(days=1), task.params(**params))
+    return set(task(frames, ask).lists[rows].select("shop", column).iter_rows())
+
+
+def _planted(data: DemoData, what: str, ids: str, until: date) -> Iterator[tuple[str, str]]:
+    for shop, truth in data.truth["shops"].items():
+        for one in truth["planted"]:
+            if one["what"] == what and (until == UNTIL or (one["whole"] and date.fromisoformat(one["until"]) < until)):
+                yield from ((shop, about) for about in one[ids])
+
+
+def _count(score: Score, seed: int, data: DemoData, what: str, ids: str, told: set[tuple[str, str]]) -> None:
+    ripe = UNTIL if ids == "order_ids" else UNTIL - _SETTLED
+    score.told |= {(seed, *one) for one in told}
+    score.allowed |= {(seed, *one) for one in _planted(data, what, ids, UNTIL)}
+    score.wanted |= {(seed, *one) for one in _planted(data, what, ids, ripe)}
+    for innocent in _INNOCENT:
+        score.innocent.setdefault(innocent, set()).update((seed, *one) for one in _planted(data, innocent, ids, UNTIL))
+
+
+def main() -> None:
+    """Print the table."""
+    started = time.perf_counter()
+    scores = measured()
+    print(f"planted truth, {len(SEEDS)} seeds x {SHOPS} shops x {(UNTIL - SINCE).days + 1} days, {time.perf_counter() - started:.1f} s")
+    print(f"{'step':30}{'planted':>9}{'told':>7}{'precision':>11}{'recall':>9}")
+    for name, score in scores.items():
+        print(f"{name:30}{len(score.wanted):>9}{len(score.told):>7}{score.precision:>11.3f}{score.recall:>9.3f}")
+    print(f"\n{'hard negative':30}{'planted':>9}{'told':>7}   by")
+    for name, score in scores.items():
+        for innocent, found in score.innocent.items():
+            print(f"{innocent:30}{len(found):>9}{len(found & score.told):>7}   {name}")
+
+
+if __name__ == "__main__":
+    main()
