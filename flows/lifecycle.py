@@ -104,11 +104,15 @@ async def _show(claimed: work.Work, results: dict[int, work.Result]) -> None:
     """What a step found, as artifacts beside the run: a table of shops, and the first list."""
     shops = dict(claimed.rows)
     rows = [{"shop": shops[number] or "*", "status": result.status, "summary": result.zh, "summary_en": result.en} for number, result in results.items()]
-    key = f"{claimed.step}-{claimed.run}".lower()
-    await acreate_table_artifact(table=rows[:TABLE_ROWS], key=key, description=f"{claimed.title}({claimed.task}):{len(rows)} 店")
+    await acreate_table_artifact(table=rows[:TABLE_ROWS], key=_key(claimed.step, claimed.run), description=f"{claimed.title}({claimed.task}):{len(rows)} 店")
     for name, listed in next(iter(results.values())).lists.items() if len(results) == 1 else ():
         if listed:
-            await acreate_table_artifact(table=json.loads(json.dumps(listed[:TABLE_ROWS])), key=f"{claimed.step}-{name.replace('_', '-')}-{claimed.run}", description=f"{claimed.title} · {name}:{len(listed)} 行")
+            await acreate_table_artifact(table=json.loads(json.dumps(listed[:TABLE_ROWS])), key=_key(claimed.step, name, claimed.run), description=f"{claimed.title} · {name}:{len(listed)} 行")
+
+
+def _key(*parts: str) -> str:
+    """A name as Prefect takes it for an artifact: no underscores."""
+    return "-".join(parts).replace("_", "-")
 
 
 async def close_with_summary(awake: Waking) -> None:

@@ -228,15 +228,15 @@ class PrefectApi:
         """
         found = self._artifact(flow_run_id, key)
         if found:
-            self._request("PATCH", f"/artifacts/{found}", {"data": data, "description": description})
-            return found
+            if (found["data"], found["description"]) != (data, description):
+                self._request("PATCH", f"/artifacts/{found['id']}", {"data": data, "description": description})
+            return found["id"]
         wish = {"key": key, "type": type, "data": data, "description": description, "flow_run_id": str(flow_run_id)}
         return self.post("/artifacts/", wish | ({"task_run_id": str(task_run_id)} if task_run_id else {}))["id"]
 
-    def _artifact(self, flow_run_id: Id, key: str) -> str | None:
+    def _artifact(self, flow_run_id: Id, key: str) -> dict[str, Any] | None:
         wish = {"artifacts": {"flow_run_id": {"any_": [str(flow_run_id)]}, "key": {"any_": [key]}}, "limit": 1}
-        rows = self.post("/artifacts/filter", wish)
-        return rows[0]["id"] if rows else None
+        return next(iter(self.post("/artifacts/filter", wish)), None)
 
     # -- transport
 

@@ -62,6 +62,7 @@ def _draw(store: Store, api: PrefectApi, now: datetime) -> None:
     for drawing in drawings:
         try:
             api.put_bars(drawing.flow_run, [bar_of(bar) for bar in drawing.bars])
+            _say_how_far(api, drawing)
         except PrefectRefused as refusal:
             if refusal.status != 404:
                 raise
@@ -69,6 +70,11 @@ def _draw(store: Store, api: PrefectApi, now: datetime) -> None:
             outbox.attach(store, drawing.run, None, now)
             continue
         outbox.drawn(store, drawing, now)
+
+
+def _say_how_far(api: PrefectApi, drawing: outbox.Drawing) -> None:
+    far = drawing.progress
+    api.put_artifact(drawing.flow_run, f"progress-{drawing.run}", "progress", far["percent"], f"已结束 {far['ended']}/{far['total']} 步 steps ended")
 
 
 def _wake(store: Store, api: PrefectApi, now: datetime) -> None:

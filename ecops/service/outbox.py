@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, or_, select, update
 
-from ecops.service.views import bars
+from ecops.service.views import bars, progress_of
 from ecops.store import tables as t
 from ecops.store.database import Store
 
@@ -17,11 +17,12 @@ BACKOFF = (timedelta(seconds=4), timedelta(seconds=8), timedelta(seconds=20), ti
 
 @dataclass(frozen=True)
 class Drawing:
-    """Bars of one run that are out of date, and the marks to take away once they are drawn."""
+    """Bars of one run that are out of date, how far the run is, and the marks to take away once they are drawn."""
 
     run: str
     flow_run: str
     bars: list[dict]
+    progress: dict[str, int]
     marks: list[tuple[str, int]]
 
 
@@ -44,7 +45,7 @@ def to_draw(connection: Connection, limit: int = 200) -> list[Drawing]:
     found: dict[str, list] = {}
     for row in connection.execute(query.order_by(t.dirty.c.run).limit(limit)):
         found.setdefault(row.run, []).append(row)
-    return [Drawing(run, rows[0].prefect_flow_run, bars(connection, run, [row.step for row in rows]), [(row.step, row.seq) for row in rows]) for run, rows in found.items()]
+    return [Drawing(run, rows[0].prefect_flow_run, bars(connection, run, [row.step for row in rows]), progress_of(connection, run), [(row.step, row.seq) for row in rows]) for run, rows in found.items()]
 
 
 def drawn(store: Store, drawing: Drawing, now: datetime) -> None:

@@ -1,6 +1,6 @@
 """What people and pages look at: runs, one run, the checklist, the bars of the timeline. Read only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,12 +34,27 @@ def runs(connection: Connection, limit: int = 200) -> list[dict]:
 
 
 def _run_head(connection: Connection, row) -> dict:
-    counted = connection.execute(select(t.step_run.c.state, func.count()).where(t.step_run.c.run == row.run).group_by(t.step_run.c.state)).all()
     return {
         "run": row.run, "playbook": row.playbook, "version": row.version, "phase": row.phase, "title": row.title_zh, "title_en": row.title_en, "state": row.state,
-        "day": row.day, "shops": row.shops, "anchors": row.anchors, "params": row.params, "counts": dict(counted), "launched_by": row.launched_by,
+        "day": row.day, "shops": row.shops, "anchors": row.anchors, "params": row.params, "counts": _counts(connection, row.run), "launched_by": row.launched_by,
         "launched_at": iso(row.launched_at), "ended_at": iso(row.ended_at), "prefect_flow_run": row.prefect_flow_run,
     }  # fmt: skip
+
+
+def progress(counts: Mapping[str, int]) -> dict[str, int]:
+    """Of step runs counted by state: those that have ended, all of them, and the share in percent."""
+    total, ended = sum(counts.values()), sum(n for state, n in counts.items() if state in STEP_ENDED)
+    return {"ended": ended, "total": total, "percent": ended * 100 // total if total else 100}
+
+
+def progress_of(connection: Connection, run: str) -> dict[str, int]:
+    """How far a run is, see `progress`."""
+    return progress(_counts(connection, run))
+
+
+def _counts(connection: Connection, run: str) -> dict[str, int]:
+    query = select(t.step_run.c.state, func.count()).where(t.step_run.c.run == run).group_by(t.step_run.c.state)
+    return {state: n for state, n in connection.execute(query)}
 
 
 def show(connection: Connection, run: str, now: datetime) -> dict:

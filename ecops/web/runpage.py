@@ -26,7 +26,7 @@ def run_list(connection: Connection) -> list[dict]:
     """Runs with their progress, the active ones first."""
     found = views.runs(connection, LIST)
     names = _only_shops(connection, [row["run"] for row in found if row["shops"] == 1])
-    rows = [row | progress(row["counts"]) | {"shop_name": names.get(row["run"])} for row in found]
+    rows = [row | views.progress(row["counts"]) | {"shop_name": names.get(row["run"])} for row in found]
     return sorted(rows, key=lambda row: _ORDER[row["state"]])
 
 
@@ -34,12 +34,6 @@ def _only_shops(connection: Connection, runs: Sequence[str]) -> dict[str, str]:
     """The shop's name of each of these runs, which have one shop."""
     query = select(t.run_shop.c.run, t.shop.c.name).join(t.shop, t.shop.c.shop == t.run_shop.c.shop)
     return {row.run: row.name for row in connection.execute(query.where(t.run_shop.c.run.in_(runs)))} if runs else {}
-
-
-def progress(counts: Mapping[str, int]) -> dict[str, int]:
-    """Ended and all step runs, and the share in percent."""
-    total, ended = sum(counts.values()), sum(n for state, n in counts.items() if state in STEP_ENDED)
-    return {"ended": ended, "total": total, "percent": ended * 100 // total if total else 100}
 
 
 def run_page(connection: Connection, run: str, now: datetime) -> dict[str, Any]:

@@ -49,7 +49,7 @@ steps:
     approval: {by: [operations]}
     needs: [check]
     due: day
-  - id: cull
+  - id: slow_items
     title: {zh: 低动销, en: Slow sellers}
     duty: goods
     task: goods.cull
@@ -59,10 +59,10 @@ steps:
     duty: data
     stage: wrap-up
     checklist: [{title: {zh: 已归档, en: Filed}}]
-    needs: [cull]
+    needs: [slow_items]
     due: day + 1d
 """
-STEPS = ["plan", "segment", "check", "go", "cull", "close"]
+STEPS = ["plan", "segment", "check", "go", "slow_items", "close"]
 
 
 def until(true: Callable[[], Any], seconds: float = 60, what: str = "") -> Any:
@@ -140,6 +140,11 @@ class System:
                 return {step: row["state_name"] for step, row in api.bars_shown(flow_run).items()}
         except PrefectUnreachable:
             return {}
+
+    def artifacts(self, flow_run: str) -> dict[str, dict]:
+        """What stands beside a flow run, by key."""
+        with self.prefect() as api:
+            return {row["key"]: row for row in api.post("/artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [flow_run]}}})}
 
     def flow_state(self, flow_run: str) -> str | None:
         """State type of a flow run, None while Prefect does not answer."""

@@ -30,14 +30,17 @@ def test_a_run_is_one_flow_run_with_one_bar_a_step(system):
     until(lambda: len(system.bars(flow_run)) == len(STEPS), 30, "the bars, which are written one after another")
     until(lambda: system.bars(flow_run)["plan"] == "With people", 30, "the bar of plan")
     bars = system.bars(flow_run)
-    assert sorted(bars) == sorted(STEPS) and bars["close"] == "Gated" and bars["cull"] == "Gated"
+    assert sorted(bars) == sorted(STEPS) and bars["close"] == "Gated" and bars["slow_items"] == "Gated"
     system.tick(run, "plan")
     until(lambda: system.bars(flow_run).get("plan") == "Done", 30, "plan to turn green")
     for step in STEPS[1:]:
-        (system.settle if step in ("segment", "cull") else system.tick)(run, step)
+        (system.settle if step in ("segment", "slow_items") else system.tick)(run, step)
     until(lambda: system.flow_state(flow_run) == "COMPLETED", 40, "the flow run to complete")
     until(lambda: set(system.bars(flow_run).values()) == {"Done"}, 30, "all bars to be done")
     assert len(system.bars(flow_run)) == 6
+    until(lambda: system.artifacts(flow_run)[f"progress-{run}"]["data"] == 100, 30, "the progress to be whole")
+    shown = {key: row["type"] for key, row in system.artifacts(flow_run).items()}
+    assert {f"segment-{run}": "table", f"slow-items-{run}": "table", f"progress-{run}": "progress", f"summary-{run}": "markdown"}.items() <= shown.items()
 
 
 @pytest.mark.parametrize("part", ["worker", "clock", "web", "prefect"])
@@ -47,9 +50,9 @@ def test_a_killed_part_loses_nothing_and_does_nothing_twice(system, part):
     until(lambda: system.show(run)["prefect_flow_run"], 60, "the flow run")
     flow_run = system.show(run)["prefect_flow_run"]
     for step in STEPS:
-        if step in ("segment", "check", "cull"):
+        if step in ("segment", "check", "slow_items"):
             system.kill(part)
-        (system.settle if step in ("segment", "cull") else system.tick)(run, step)
+        (system.settle if step in ("segment", "slow_items") else system.tick)(run, step)
         until(lambda: _part_is_back(system, part), 60, f"{part} to come back")
     assert system.show(run)["state"] == "completed"
     done = events(system.home, run, "step.done")
