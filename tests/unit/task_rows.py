@@ -72,6 +72,9 @@ def random_shops(seed: int, shops=("a", "b", "c")) -> dict[str, list[dict]]:
         _random_orders(dice, shop, world)
         _random_hours(dice, shop, world)
         _random_service(random.Random(f"{seed} {shop}"), shop, world)
+        _random_replies(random.Random(f"{seed} replies {shop}"), shop, world)
+        _random_customers(random.Random(f"{seed} {shop} customers"), shop, world)
+        _random_traffic(random.Random(f"{seed} traffic {shop}"), shop, world)
     return world
 
 
@@ -217,3 +220,91 @@ def _random_sale(dice: random.Random, shop: str, world: dict) -> None:
                     "created_at": made, "refund_status": dice.choice(("open", "success", "refused", None)), "amount_fen": order["total_fen"],
                 }
             )  # fmt: skip
+
+
+def _random_traffic(dice: random.Random, shop: str, world: dict) -> None:
+    """Sources, stages, advertising, search words and provinces, from dice of their own: the other kinds stay what they were."""
+    for back in range(1, 34):
+        if dice.random() < 0.95:
+            _random_sources(dice, shop, days_ago(back), world)
+        if dice.random() < 0.95:
+            _random_ads(dice, shop, days_ago(back), world)
+    for n in range(dice.randint(0, 20)):
+        keyword = "".join(dice.sample("面霜保湿敏感肌学生", dice.randint(1, 6)))
+        if not any(row["keyword"] == keyword and row["shop"] == shop for row in world["search_words"]):
+            world["search_words"].append(
+                {
+                    "shop": shop, "date": days_ago(dice.choice((2, 2, 2, 20))), "keyword": keyword, "category": _maybe(dice, dice.choice(("面霜", "护肤"))),
+                    "searches": _maybe(dice, dice.randint(0, 900)), "search_index": _maybe(dice, float(dice.randint(0, 99))),
+                }
+            )  # fmt: skip
+    for day in (row for row in world["item_days"] if row["shop"] == shop):
+        day |= {"cart_users": _maybe(dice, dice.randint(0, day["visitors"])), "order_buyers": _maybe(dice, dice.randint(0, day["visitors"]))}
+    for order in (row for row in world["orders"] if row["shop"] == shop):
+        order["province"] = _maybe(dice, dice.choice(("广东省", "广东", "廣東省", "浙江", "内蒙古自治区", "***")))
+
+
+def _random_sources(dice: random.Random, shop: str, day: date, world: dict) -> None:
+    whole = dice.randint(0, 300)
+    for source, detail in (("*", "*"), ("手淘搜索", "*"), ("手淘推荐", "*"), ("手淘推荐", "首页"), ("短视频", "直播"), ("短视频", "逛逛")):
+        visitors = whole if source == "*" else dice.randint(0, whole)
+        stages = {name: _maybe(dice, dice.randint(0, visitors), 0.98) for name in ("cart_users", "order_buyers", "pay_buyers")}
+        row = {"shop": shop, "date": day, "source": source, "source_detail": detail, "visitors": _maybe(dice, visitors, 0.98), **stages}
+        if dice.random() < 0.95:
+            world["traffic_days"].append(row | {"new_visitors": dice.randint(0, visitors), "pay_amount_fen": _maybe(dice, dice.randint(0, 90_000))})
+
+
+def _random_ads(dice: random.Random, shop: str, day: date, world: dict) -> None:
+    for plan, item, word in (("1", "*", "*"), ("1", "i0", "*"), ("1", "i0", "面霜"), ("2", "i1", "保湿"), ("2", "i1", "面霜"), ("3", "i2", "*"), ("*", "*", "*")):
+        clicks = dice.choice((0, 5, 60))
+        row = {"shop": shop, "date": day, "tool": dice.choice(("直通车", "直通车", "*")), "plan_id": plan, "plan": _maybe(dice, f"计划{plan}"), "item_id": item, "keyword": word}
+        figures = {"clicks": _maybe(dice, clicks, 0.98), "spend_fen": _maybe(dice, clicks * dice.randint(50, 150), 0.98), "deals": _maybe(dice, clicks // dice.randint(5, 50), 0.98)}
+        sales = dice.randint(0, 20_000) if clicks else 0
+        claims = {"deal_amount_fen": _maybe(dice, sales, 0.98), "net_amount_fen": _maybe(dice, sales * 9 // 10, 0.9), "attribution_days": dice.choice((None, 3, 15))}
+        if dice.random() < 0.9:
+            world["ad_days"].append(row | figures | claims | {"market_cpc_fen": _maybe(dice, dice.choice((None, 80, 100)) if word != "*" else None)})
+
+
+def _random_customers(dice: random.Random, shop: str, world: dict) -> None:
+    """Phones and channels of orders, consents, sent messages, visits and flash offers, from dice of their own."""
+    for order in (row for row in world["orders"] if row["shop"] == shop):
+        order |= {"phone_hash": _maybe(dice, f"p{dice.randint(1, 8)}", 0.7), "channel": _maybe(dice, dice.choice(("小红书", "RED", "抖音直播")), 0.9)}
+    for n in range(12):
+        at = AS_OF - timedelta(hours=dice.randint(-40, 3_000))
+        agreed = {"consented_at": _maybe(dice, at, 0.9), "withdrawn_at": _maybe(dice, at + timedelta(hours=dice.randint(-9, 900)), 0.2)}
+        joined = _maybe(dice, at + timedelta(hours=dice.randint(0, 90)), 0.5)
+        world["consents"].append({"shop": shop, "buyer_id": f"u{n}", "consent_channel": dice.choice(("sms", "wecom")), **agreed, "joined_at": joined})
+        sent = {"session_id": f"m{n}", "message_id": "1", "at": at, "available_at": at, "sender": "system", "buyer_id": f"u{dice.randint(1, 12)}"}
+        world["chats"].append({"shop": shop, **sent, "script": dice.choice(("唤醒", "每周秒杀", None))})
+        world["behaviours"].append({"shop": shop, "hour": at, "buyer_id": _maybe(dice, f"u{n + 6}"), "item_id": "i1", "action": "view", "times": 1})
+        world["promotions"].append(
+            {
+                "shop": shop, "promotion_id": f"flash{n}", "item_id": f"i{n % 6}", "title": "秒杀", "promotion_kind": "direct", "threshold_fen": 0,
+                "off_fen": dice.randint(1, 900), "starts_at": at, "ends_at": at + timedelta(hours=dice.randint(1, 4_000)),
+            }
+        )  # fmt: skip
+
+
+def _random_replies(dice: random.Random, shop: str, world: dict) -> None:
+    """Reviews, the platform's own reply figures, older nights and older conversations, from dice of their own."""
+    for n in range(dice.randint(0, 40)):
+        text = dice.choice(("质量差，客服不理人", "收到时已经破损", "洗后掉色严重", "很好", "没有破损", "尺码偏小，快递太慢"))
+        world["reviews"].append(
+            {
+                "shop": shop, "review_id": f"v{n}", "order_id": _maybe(dice, f"o{dice.randint(0, 20)}"), "item_id": _maybe(dice, f"i{dice.randint(0, 5)}"),
+                "buyer_id": _maybe(dice, f"u{dice.randint(1, 9)}"), "created_at": AS_OF - timedelta(minutes=dice.randint(-600, 55_000)),
+                "stars": _maybe(dice, dice.choice((1, 1, 2, 3, 5))), "text": _maybe(dice, text),
+            }
+        )  # fmt: skip
+    for agent in ("*", "客服1", "同行"):
+        for period in (1, 30):
+            if dice.random() < 0.7:
+                rate = _maybe(dice, dice.choice((0.5, 0.85, 0.95, 1.0)))
+                world["service_days"].append({"shop": shop, "date": days_ago(dice.choice((1, 1, 2, 3))), "agent": agent, "period_days": period, "reply_30s_rate": rate})
+    begin = DAY - timedelta(days=dice.choice((3, 18, 18)))
+    for night in range((DAY - begin).days - 2):
+        for hour in (0, 1, 2, 5, 10, 11, 14, 20):
+            visitors, at = dice.randint(5, 40), begin + timedelta(days=night, hours=hour)
+            world["hours"].append({"shop": shop, "hour": at, "visitors": visitors, "pay_buyers": _maybe(dice, dice.randint(0, visitors if hour < 6 else visitors // 9), 0.98)})
+        at = begin + timedelta(days=night, hours=dice.choice((1, 2, 9, 15)), minutes=dice.randint(0, 59))
+        world["chats"].append({"shop": shop, "session_id": f"n{night}", "message_id": "m0", "at": at, "available_at": at, "sender": "buyer"})
