@@ -4,10 +4,27 @@ from datetime import datetime
 
 import polars as pl
 
-from ecops.automation import Ask, Frames
+from pydantic import Field, model_validator
+
+from ecops.automation import Ask, Frames, Params
 from tasks._rows import instant, known
 
 _HOUR_SECONDS = 3600
+
+
+class ServiceHours(Params):
+    """`opens`, `closes`: people answer from the first hour to the second of every day (08:00 to 23:00 is what the platforms count; 0 and 24:
+    round the clock).
+    """
+
+    opens: int = Field(8, ge=0, le=23)
+    closes: int = Field(23, ge=1, le=24)
+
+    @model_validator(mode="after")
+    def _opens_first(self) -> "ServiceHours":
+        if self.opens >= self.closes:
+            raise ValueError(f"service opens at {self.opens} and closes at {self.closes}: it must open first")
+        return self
 
 
 def turns(frames: Frames, ask: Ask, since: datetime) -> pl.LazyFrame:
