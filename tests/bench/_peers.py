@@ -1,0 +1,375 @@
+"""The same answers by hand: for each automated step the shortest polars query an analyst would write for its main list.
+
+No verdicts, no bounds, no texts, nothing for data that are missing or cannot be; parameters are written into the query. What a query returns is
+compared with the list of the task by `keys`, so that the seconds beside each other are those of the same answer.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+
+from ecops.automation import Frames
+from ecops.copyscan import PASS, scan
+from tests.bench._shops import AS_OF, CHINA, DAY
+
+TODAY = AS_OF.date()
+NOW, OPENS = AS_OF.astimezone(UTC), DAY.astimezone(UTC)
+ENDS = OPENS + timedelta(hours=24)
+SHOP_ITEM, ORDER = ["shop", "item_id"], ["shop", "order_id"]
+C = pl.col
+
+
+@dataclass(frozen=True)
+class Peer:
+    """`query` gives the rows of the list `of`, which are told apart by `keys`."""
+
+    query: Callable[[Frames], pl.LazyFrame]
+    keys: tuple[str, ...]
+    of: str
+
+
+PEERS: dict[str, Peer] = {}
+
+
+def peer(task: str, *keys: str, of: str = "items"):
+    """Declare the decorated query as the peer of `task`."""
+
+    def declare(query: Callable[[Frames], pl.LazyFrame]) -> Callable[[Frames], pl.LazyFrame]:
+        PEERS[task] = Peer(query, ("shop", *keys), of)
+        return query
+
+    return declare
+
+
+def ago(days: int) -> date:
+    return TODAY - timedelta(days=days)
+
+
+def last(days: int, column: str = "date") -> pl.Expr:
+    return C(column).is_between(ago(days), ago(1))
+
+
+def local_day(column: str) -> pl.Expr:
+    return C(column).dt.convert_time_zone(CHINA.key).dt.date()
+
+
+def midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=CHINA).astimezone(UTC)
+
+
+def kept(orders: pl.LazyFrame) -> pl.LazyFrame:
+    """Orders paid and not given back in full."""
+    return orders.filter(C("paid_at").is_not_null(), ~((C("status") == "closed") | ((C("refund_fen") > 0) & (C("paid_fen") <= 0))))
+
+
+# --- campaign ------------------------------------------------------------------------------------------------------
+
+
+@peer("campaign.audiences", "buyer_id", of="non_buyers")
+def audiences(f: Frames) -> pl.LazyFrame:
+    orders = f["orders"].with_columns(at=pl.coalesce("paid_at", "created_at"), paid=C("paid_at").is_not_null())
+    inside = C("at").is_between(OPENS, ENDS, closed="left")
+    by_buyer = orders.filter(inside | (C("paid") & (C("at") < OPENS))).group_by("shop", "buyer_id").agg(
+        bought=(inside & C("paid")).any(), refunded=(inside & (C("refund_fen") > 0)).any(), last=C("paid_at").max()
+    )  # fmt: skip
+    return by_buyer.filter(~C("bought"), ~C("refunded"))
+
+
+@peer("campaign.pick_items", "item_id")
+def pick_items(f: Frames) -> pl.LazyFrame:
+    sums = f["item_days"].filter(last(30)).group_by(SHOP_ITEM).agg(C("visitors", "pay_buyers").sum(), C("title").last())
+    return sums.filter(C("visitors") > 0, C("pay_buyers") <= C("visitors"), C("pay_buyers") / C("visitors") >= 0.08)
+
+
+@peer("campaign.presale", "deposits", "finals", of="funnel")
+def presale(f: Frames) -> pl.LazyFrame:
+    deposits = f["orders"].filter(C("deposit_paid_at").is_between(OPENS - timedelta(days=21), OPENS, closed="left"))
+    return deposits.group_by("shop").agg(
+        deposits=pl.len().cast(pl.Int64), finals=C("paid_at").is_not_null().sum().cast(pl.Int64), deposit_fen=C("deposit_fen").sum(), gmv_fen=C("paid_fen").sum()
+    )
+
+
+@peer("campaign.unshipped", "order_id")
+def unshipped(f: Frames) -> pl.LazyFrame:
+    waiting = kept(f["orders"]).filter(C("shipped_at").is_null(), ~C("status").is_in(["shipped", "finished"]))
+    return waiting.select(*ORDER, "paid_at", deadline=pl.coalesce("ship_by", C("paid_at") + pl.duration(hours=48))).sort("paid_at")
+
+
+@peer("campaign.watch_hour", "actual_fen", of="pace")
+def watch_hour(f: Frames) -> pl.LazyFrame:
+    opened = OPENS - timedelta(hours=4)
+    day = f["hours"].filter(C("hour").is_between(opened, opened + timedelta(hours=24), closed="left")).sort("shop", "hour")
+    return day.group_by("shop").agg(actual_fen=C("pay_amount_fen").sum(), visitors=C("visitors").sum(), so_far=C("pay_amount_fen").cum_sum())
+
+
+# --- goods ---------------------------------------------------------------------------------------------------------
+
+
+@peer("goods.classify", "item_id", "goods_class")
+def classify(f: Frames) -> pl.LazyFrame:
+    sold = f["item_days"].filter(last(30)).group_by(SHOP_ITEM).agg(C("pay_amount_fen").sum())
+    count, cheaper = pl.len().over("shop"), C("price_fen").rank("max").over("shop")
+    dearer = C("price_fen").rank("max", descending=True).over("shop")
+    margin = (C("price_fen") - C("cost_fen")) / C("price_fen")
+    which = (
+        pl.when(cheaper <= count * 0.3).then(pl.lit("traffic")).when(dearer <= count * 0.1).then(pl.lit("image"))
+        .when(margin >= 0.4).then(pl.lit("profit")).otherwise(pl.lit("none"))
+    )  # fmt: skip
+    return f["items"].filter(C("on_sale")).with_columns(goods_class=which).join(sold, on=SHOP_ITEM, how="left")
+
+
+@peer("goods.coverage", "need")
+def coverage(f: Frames) -> pl.LazyFrame:
+    on_sale = f["items"].filter(C("on_sale")).select(*SHOP_ITEM, covers=pl.lit(True))
+    needs = f["needs"].join(on_sale, on=SHOP_ITEM, how="left").group_by("shop", "need").agg(C("covers").sum(), C("weight").max())
+    return needs.filter(C("covers") < 1)
+
+
+@peer("goods.cull", "item_id")
+def cull(f: Frames) -> pl.LazyFrame:
+    sold = f["item_days"].filter(last(30)).group_by(SHOP_ITEM).agg(sold=C("pay_units").sum())
+    stock = f["stock"].filter(last(30)).group_by(SHOP_ITEM).agg(there=C("opening_units").sort_by("date").first() + C("received_units").sum())
+    items = f["items"].filter(C("on_sale"), ~C("campaign_booked"), C("listed_on") <= ago(30))
+    joined = items.join(stock, on=SHOP_ITEM).join(sold, on=SHOP_ITEM, how="left")
+    return joined.filter(C("there") > 0, C("sold").fill_null(0) * 20 < C("there"))
+
+
+@peer("goods.first_stock", "item_id", "quantity")
+def first_stock(f: Frames) -> pl.LazyFrame:
+    counted = f["competitor_items"].with_columns(sales=C("monthly_sales").str.strip_chars_end("+").cast(pl.Int64, strict=False)).filter(C("sales").is_not_null())
+    newest = counted.filter(C("month") == C("month").max().over(SHOP_ITEM))
+    wanted = newest.group_by(SHOP_ITEM).agg(C("sales").median())
+    joined = wanted.join(f["items"], on=SHOP_ITEM).with_columns(pack=C("pack_size").fill_null(1))
+    return joined.with_columns(quantity=((C("sales") * 1.2 / C("pack")).round(6).ceil() * C("pack")).cast(pl.Int64))
+
+
+@peer("goods.floor_price", "item_id", "floor_fen", of="floors")
+def floor_price(f: Frames) -> pl.LazyFrame:
+    floor = ((C("cost_fen") * 100 + 74) // 75).alias("floor_fen")
+    return f["items"].filter(C("on_sale"), C("price_fen") > 0, C("cost_fen") > 0).with_columns(floor)
+
+
+@peer("goods.price_protection", "item_id", "order_id", "line_id", of="claims")
+def price_protection(f: Frames) -> pl.LazyFrame:
+    moves = f["price_changes"].with_columns(drop_on=local_day("changed_at")).filter(C("drop_on") >= ago(30)).select(*SHOP_ITEM, "changed_at", "drop_on", new_fen="price_fen")
+    undone = f["orders"].filter((C("status") == "closed") | ((C("refund_fen") > 0) & (C("paid_fen") <= 0))).select(ORDER)
+    lines = f["order_lines"].filter(C("paid_at").is_not_null(), C("refund_fen").fill_null(0) == 0, C("refund_status") != "open").join(undone, on=ORDER, how="anti")
+    claims = lines.join(moves, on=SHOP_ITEM).filter(C("paid_at") < C("changed_at"), (C("drop_on") - local_day("paid_at")).dt.total_days() <= 30)
+    return claims.with_columns(due_fen=C("paid_fen") - C("new_fen") * C("units")).filter(C("due_fen") > 0).sort("shop", "due_fen", descending=[False, True])
+
+
+@peer("goods.turnover", "item_id", of="all")
+def turnover(f: Frames) -> pl.LazyFrame:
+    stock = f["stock"].filter(last(30)).group_by(SHOP_ITEM).agg(
+        left=C("closing_units").sort_by("date").last(), average=((C("opening_units") + C("closing_units")) / 2).mean(), days=(C("opening_units") + C("received_units") > 0).sum()
+    )  # fmt: skip
+    sold = f["item_days"].filter(last(30)).group_by(SHOP_ITEM).agg(sold=C("pay_units").sum(), last_sold=C("date").filter(C("pay_units") > 0).max())
+    coming = f["purchases"].filter(C("received_on").is_null()).group_by(SHOP_ITEM).agg(coming=C("units").sum())
+    joined = f["items"].join(stock, on=SHOP_ITEM, how="left").join(sold, on=SHOP_ITEM, how="left").join(coming, on=SHOP_ITEM, how="left")
+    return joined.with_columns(cover=C("left") / (C("sold") / C("days")), turns=C("sold") / C("average"))
+
+
+# --- compliance, customers -----------------------------------------------------------------------------------------
+
+
+@peer("compliance.scan_copy", "item_id")
+def scan_copy(f: Frames) -> pl.LazyFrame:
+    items = f["items"].filter(C("on_sale")).select(*SHOP_ITEM, "title", "detail_text").collect()
+    texts = pl.concat([items["title"], items["detail_text"]]).drop_nulls().unique()
+    bad = [text for text in texts if scan(text).verdict != PASS]
+    return items.lazy().filter(C("title").is_in(bad) | C("detail_text").is_in(bad))
+
+
+@peer("customers.segment", "buyer_id", of="buyers")
+def segment(f: Frames) -> pl.LazyFrame:
+    orders = kept(f["orders"]).with_columns(amount=C("paid_fen"))
+    buyers = orders.group_by("shop", "buyer_id").agg(purchases=pl.len(), amount=C("amount").sum(), last=local_day("paid_at").max())
+    old = C("last") < ago(90)
+    return buyers.with_columns(
+        new=(C("purchases") == 1) & ~old, repeat=C("purchases") >= 3, high=(C("purchases") >= 3) & (C("amount") >= 200_00 * C("purchases")), dormant=old
+    )
+
+
+# --- review --------------------------------------------------------------------------------------------------------
+
+
+@peer("review.channels", "channel")
+def channels(f: Frames) -> pl.LazyFrame:
+    rows = f["ad_days"].filter(C("date").is_between(ago(4), ago(1)))
+    now = C("date") >= ago(2)
+    return rows.group_by("shop", channel="tool").agg(
+        roi=C("deal_amount_fen").filter(now).sum() / C("spend_fen").filter(now).sum(), before=C("deal_amount_fen").filter(~now).sum() / C("spend_fen").filter(~now).sum()
+    )  # fmt: skip
+
+
+@peer("review.gap", of="shops")
+def gap(f: Frames) -> pl.LazyFrame:
+    inside = C("hour") >= OPENS
+    hours = f["hours"].filter(C("hour").is_between(OPENS - timedelta(hours=24), ENDS, closed="left"))
+    sums = hours.group_by("shop").agg(
+        *(C(name).filter(inside).sum() for name in ("visitors", "pay_buyers", "pay_amount_fen")),
+        *(C(name).filter(~inside).sum().name.suffix("_before") for name in ("visitors", "pay_buyers", "pay_amount_fen")),
+    )
+    return sums.with_columns(
+        traffic=(C("visitors") / C("visitors_before")).log(), conversion=(C("pay_buyers") / C("visitors") / (C("pay_buyers_before") / C("visitors_before"))).log()
+    )
+
+
+@peer("review.experiments", "script", "inquiries", "paid")
+def experiments(f: Frames) -> pl.LazyFrame:
+    chats = f["chats"].filter(C("at").is_between(OPENS - timedelta(days=30), midnight(TODAY), closed="left"))
+    sessions = chats.group_by("shop", "session_id").agg(C("at").min(), C("buyer_id").drop_nulls().first(), script=C("script").filter(C("sender") == "agent").drop_nulls().unique())
+    one = sessions.filter(C("script").list.len() == 1, C("at") <= NOW - timedelta(hours=24)).with_columns(C("script").list.first())
+    first = one.filter(C("at") == C("at").min().over("shop", "buyer_id")).unique(["shop", "buyer_id"])
+    paid = f["orders"].select("shop", "buyer_id", "paid_at")
+    bought = first.join(paid, on=["shop", "buyer_id"]).filter(C("paid_at").is_between(C("at"), C("at") + pl.duration(hours=24))).select("shop", "buyer_id", hit=True).unique()
+    told = first.join(bought, on=["shop", "buyer_id"], how="left")
+    return told.group_by("shop", "script").agg(inquiries=pl.len().cast(pl.Int64), paid=C("hit").sum().cast(pl.Int64))
+
+
+@peer("review.iterate_items", "item_id", of="hits")
+def iterate_items(f: Frames) -> pl.LazyFrame:
+    sums = f["item_days"].filter(last(30)).group_by(SHOP_ITEM).agg(C("visitors", "pay_buyers").sum(), gmv=C("pay_amount_fen").sum())
+    ranked = sums.sort("shop", "gmv", descending=[False, True]).with_columns(running=C("gmv").cum_sum().over("shop"), total=C("gmv").sum().over("shop"))
+    n, rate, z2 = C("visitors"), C("pay_buyers") / C("visitors"), 1.96**2
+    lower = (rate + z2 / (2 * n) - 1.96 * (rate * (1 - rate) / n + z2 / (4 * n * n)).sqrt()) / (1 + z2 / n)
+    usual = C("pay_buyers").sum().over("shop") / C("visitors").sum().over("shop")
+    hits = ranked.with_columns(lower=lower, usual=usual).filter(C("gmv") > 0, (C("running") - C("gmv")) * 2 < C("total"), C("lower") >= C("usual") / 2)
+    sold = f["order_lines"].filter(local_day("paid_at").is_between(ago(30), ago(1))).join(hits, on=SHOP_ITEM, how="semi").group_by(*SHOP_ITEM, "sku_id").agg(C("units").sum())
+    return hits.join(sold.group_by(SHOP_ITEM).agg(C("sku_id", "units")), on=SHOP_ITEM, how="left")
+
+
+@peer("review.new_customers", "group", "buyers")
+def new_customers(f: Frames) -> pl.LazyFrame:
+    paid = f["orders"].filter(C("paid_at") < midnight(TODAY), C("buyer_id").is_not_null())
+    good = kept(paid).filter(C("paid_at") >= OPENS)
+    first = paid.group_by("shop", "buyer_id").agg(first=C("paid_at").min())
+    buyers = good.group_by("shop", "buyer_id").agg(orders=pl.len(), amount=C("paid_fen").sum()).join(first, on=["shop", "buyer_id"])
+    group = pl.when(C("first") >= OPENS).then(pl.lit("new")).otherwise(pl.lit("returning"))
+    return buyers.group_by("shop", group=group).agg(buyers=pl.len().cast(pl.Int64), orders=C("orders").sum(), amount=C("amount").sum())
+
+
+@peer("review.pareto", "item_id", "rank")
+def pareto(f: Frames) -> pl.LazyFrame:
+    sums = f["item_days"].filter(last(9)).group_by(SHOP_ITEM).agg(gmv=C("pay_amount_fen").sum(), title=C("title").last())
+    ranked = sums.filter(C("gmv") > 0).sort("shop", "gmv", "item_id", descending=[False, True, False]).with_columns(
+        running=C("gmv").cum_sum().over("shop"), total=C("gmv").sum().over("shop"), rank=pl.int_range(1, pl.len() + 1).over("shop")
+    )  # fmt: skip
+    return ranked.filter((C("running") - C("gmv")) * 5 < C("total") * 4)
+
+
+# --- supply --------------------------------------------------------------------------------------------------------
+
+
+@peer("supply.lead_times", "purchase_id")
+def lead_times(f: Frames) -> pl.LazyFrame:
+    bought = f["purchases"].filter(C("ordered_on") >= ago(180))
+    return bought.filter(C("received_on").is_null(), C("promised_on") < TODAY).sort("shop", "promised_on")
+
+
+@peer("supply.stock_count", "item_id")
+def stock_count(f: Frames) -> pl.LazyFrame:
+    counts = f["stock_counts"].filter(last(14)).filter(C("date") == C("date").max().over(SHOP_ITEM))
+    joined = counts.join(f["stock"], on=[*SHOP_ITEM, "date"]).join(f["items"].select(*SHOP_ITEM, "cost_fen"), on=SHOP_ITEM, how="left")
+    off = C("counted_units") - C("closing_units")
+    return joined.with_columns(off=off).filter(off.abs() > 0.01 * pl.max_horizontal("counted_units", "closing_units"))
+
+
+@peer("supply.stuck_parcels", "parcel_id", "order_id")
+def stuck_parcels(f: Frames) -> pl.LazyFrame:
+    waiting = f["parcels"].filter(C("shipped_at") >= NOW - timedelta(days=120), C("delivered_at").is_null())
+    return waiting.filter(pl.coalesce("last_event_at", "shipped_at") < NOW - timedelta(hours=72)).sort("shop", "last_event_at")
+
+
+@peer("supply.dispatch", "order_id", of="items")
+def dispatch(f: Frames) -> pl.LazyFrame:
+    """The chance of a breach by whole hours, as the task says it: the shop's own past orders unsent after the promise among those unsent after the age."""
+    paid = kept(f["orders"]).filter(C("paid_at") >= NOW - timedelta(days=30)).with_columns(deadline=pl.coalesce("ship_by", C("paid_at") + pl.duration(hours=48)))
+    took = (C("shipped_at") - C("paid_at")).dt.total_hours()
+    past = paid.filter(C("deadline") < NOW).select("shop", took=took.fill_null(10_000)).group_by("shop", "took").agg(n=pl.len()).sort("shop", "took")
+    waiting = paid.filter(C("shipped_at").is_null()).with_columns(age=(NOW - C("paid_at")).dt.total_hours(), promise=(C("deadline") - C("paid_at")).dt.total_hours())
+    pairs = waiting.select("shop", "age", "promise").unique().join(past, on="shop")
+    chance = pairs.group_by("shop", "age", "promise").agg(chance=C("n").filter(C("took") >= C("promise")).sum() / C("n").filter(C("took") >= C("age")).sum())
+    joined = waiting.join(chance, on=["shop", "age", "promise"], how="left")
+    return joined.filter((C("deadline") < NOW) | (C("chance") >= 0.5)).sort("shop", "deadline")
+
+
+@peer("supply.damage", "item_id", "carrier", of="pairs")
+def damage(f: Frames) -> pl.LazyFrame:
+    delivered = f["parcels"].filter(C("delivered_at") >= NOW - timedelta(days=60)).select("shop", "order_id", "parcel_id", "carrier", "damaged")
+    items = delivered.join(f["order_lines"].select(*ORDER, "item_id").unique(), on=ORDER)
+    claims = f["refunds"].filter(C("reason").str.contains("破|碎|漏|损")).select(*ORDER, claimed=True).unique()
+    told = items.join(claims, on=ORDER, how="left").with_columns(broken=C("damaged") | C("claimed").fill_null(False))
+    return told.group_by(*SHOP_ITEM, "carrier").agg(parcels=pl.len(), broken=C("broken").sum()).with_columns(rate=C("broken") / C("parcels"))
+
+
+# --- traffic -------------------------------------------------------------------------------------------------------
+
+
+@peer("traffic.sources", "source")
+def sources(f: Frames) -> pl.LazyFrame:
+    rows = f["traffic_days"].filter(C("date") == ago(1), C("source_detail") == "*").select("shop", "source", "visitors", "pay_buyers", "pay_amount_fen")
+    whole = rows.filter(C("source") == "*").select("shop", whole="visitors")
+    shares = rows.filter(C("source") != "*").join(whole, on="shop").with_columns(share=C("visitors") / C("whole"), conversion=C("pay_buyers") / C("visitors"))
+    return shares.sort("shop", "visitors", descending=[False, True])
+
+
+@peer("traffic.funnel", "step", "from_count", "to_count")
+def funnel(f: Frames) -> pl.LazyFrame:
+    rows = f["traffic_days"].filter(last(7), C("source") == "*", C("source_detail") == "*")
+    sums = rows.group_by("shop").agg(C("visitors", "cart_users", "order_buyers", "pay_buyers").sum())
+    steps = (("visit_cart", "visitors", "cart_users"), ("cart_order", "cart_users", "order_buyers"), ("order_pay", "order_buyers", "pay_buyers"), ("visit_pay", "visitors", "pay_buyers"))
+    return pl.concat([sums.select("shop", step=pl.lit(step), from_count=upper, to_count=lower, rate=C(lower) / C(upper)) for step, upper, lower in steps])
+
+
+@peer("traffic.profile", "aspect", "cell")
+def profile(f: Frames) -> pl.LazyFrame:
+    orders = kept(f["orders"]).with_columns(day=local_day("paid_at")).filter(last(90, "day"))
+    buyers = orders.group_by("shop", "buyer_id").agg(place=C("province").sort_by("paid_at").last(), mean=C("paid_fen").sum() / pl.len())
+    buyers = buyers.with_columns(
+        place=C("place").str.strip_suffix("省").str.strip_suffix("市").str.replace("(壮族|回族|维吾尔)?自治区", "").str.strip_suffix("特别行政区"),
+        band=C("mean").cut([5_000, 10_000, 20_000, 50_000], labels=["0-50元", "50-100元", "100-200元", "200-500元", "500元以上"], left_closed=True).cast(pl.String),
+    )
+    return pl.concat([_cells(buyers, "region", "place"), _cells(buyers, "spending", "band")])
+
+
+def _cells(buyers: pl.LazyFrame, aspect: str, column: str) -> pl.LazyFrame:
+    counted = buyers.group_by("shop", cell=C(column)).agg(buyers=pl.len().cast(pl.Int64)).sort("shop", "buyers", "cell")
+    before = C("buyers").cum_sum().over("shop") - C("buyers")
+    folded = counted.with_columns(cell=pl.when((C("buyers") < 5) | ((before > 0) & (before < 5))).then(pl.lit("其他")).otherwise("cell"))
+    return folded.group_by("shop", pl.lit(aspect).alias("aspect"), "cell").agg(C("buyers").sum())
+
+
+@peer("traffic.ppc", "plan_id", "keyword")
+def ppc(f: Frames) -> pl.LazyFrame:
+    words = f["ad_days"].filter(last(7), C("keyword") != "*", C("market_cpc_fen").is_not_null())
+    sums = words.group_by("shop", "tool", "plan_id", "item_id", "keyword").agg(C("clicks", "spend_fen").sum(), market=(C("clicks") * C("market_cpc_fen")).sum())
+    return sums.filter(C("spend_fen") > C("market")).with_columns(cpc=C("spend_fen") / C("clicks")).sort("shop", C("market") - C("spend_fen"))
+
+
+@peer("traffic.pause_roi", "plan_id")
+def pause_roi(f: Frames) -> pl.LazyFrame:
+    began = f["ad_days"].group_by("shop", "plan_id").agg(began=C("date").min()).with_columns(first=C("began").min().over("shop"))
+    young = (C("began") > C("first")) & (C("date") < C("began") + pl.duration(days=7))
+    rows = f["ad_days"].filter(last(30), (pl.lit(TODAY) - C("date")).dt.total_days() > C("attribution_days"))
+    plans = rows.join(began, on=["shop", "plan_id"]).filter(~young).group_by("shop", "tool", "plan_id").agg(C("spend_fen", "deal_amount_fen", "clicks", "deals").sum())
+    return plans.filter(C("spend_fen") >= 100_00, C("deal_amount_fen") < C("spend_fen")).with_columns(roas=C("deal_amount_fen") / C("spend_fen")).sort("shop", "roas")
+
+
+@peer("traffic.title_words", "keyword")
+def title_words(f: Frames) -> pl.LazyFrame:
+    words = f["search_words"].filter(C("date") == C("date").max().over("shop"), C("searches") >= 100).select("shop", C("keyword").str.to_lowercase(), "searches").unique(["shop", "keyword"])
+    pairs = _pairs(words, "keyword")
+    have = _pairs(f["items"].filter(C("on_sale")).select("shop", "item_id", "title", plain=C("title").str.replace_all(" ", "").str.to_lowercase()), "plain").select("shop", "item_id", "title", "pair").unique()
+    hits = pairs.join(have, on=["shop", "pair"]).select("shop", "keyword", "item_id", at=pl.concat_list("at", C("at") + 1)).explode("at").unique()
+    near = hits.group_by("shop", "keyword", "item_id").agg(hit=pl.len()).sort("shop", "keyword", "hit", "item_id", descending=[False, False, True, False])
+    best = near.group_by("shop", "keyword", maintain_order=True).first()
+    letters = C("keyword").str.len_chars()
+    return best.filter(C("hit") < letters, C("hit") * 2 >= letters).join(words, on=["shop", "keyword"]).sort("shop", "searches", descending=[False, True])
+
+
+def _pairs(frame: pl.LazyFrame, column: str) -> pl.LazyFrame:
+    rows = frame.with_columns(at=pl.int_ranges(0, C(column).str.len_chars().cast(pl.Int64) - 1)).explode("at")
+    return rows.with_columns(pair=C(column).str.slice(C("at"), 2))
