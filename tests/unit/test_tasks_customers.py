@@ -11,7 +11,7 @@ from tests.unit.task_rows import AS_OF, CHINA, days_ago, missing, run, status
 
 def paid(buyer: str | None, ago: int = 5, yuan: float = 100, n: int = 0, **more) -> dict:
     """An order paid at noon some days ago."""
-    at = datetime.combine(days_ago(ago), time(12), CHINA)
+    at = datetime.combine(days_ago(ago), time(12, n), CHINA)
     fen = round(yuan * 100)
     order = {"order_id": f"{buyer}-{ago}-{n}", "buyer_id": buyer, "created_at": at, "paid_at": at, "status": "finished"}
     return order | {"total_fen": fen, "paid_fen": fen, "refund_fen": 0} | more
