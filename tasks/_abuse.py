@@ -6,6 +6,7 @@ from datetime import timedelta
 import polars as pl
 
 from ecops.automation import Ask, Frames
+from tasks._crowds import crowded
 from tasks._listed import day_numbers
 from tasks._orders import buyer_is_known, effective_orders
 from tasks._reasons import topics_of
@@ -36,28 +37,30 @@ _NO_REASON = ("unwanted", "stock", "delivery", "price")
 
 
 def orders_of(frames: Frames, ask: Ask) -> pl.DataFrame:
-    """Orders paid in the window and sent: shop, order_id, buyer_id (null: unknown), phone_hash, address_hash, total_fen, delivered_at (of the last
-    of its parcels; else when the buyer confirmed), damaged (null: unknown).
-    """
-    arrived = pl.when(has_happened("delivered_at", ask)).then("delivered_at").max()
-    parcels = known(frames, "parcels", ask).group_by("shop", "order_id").agg(arrived=arrived, damaged=pl.col("damaged").any(ignore_nulls=False))
-    confirmed = pl.when(has_happened("finished_at", ask)).then("finished_at")
+    """Orders paid in the window and sent: shop, order_id, buyer_id (null: unknown), phone_hash, address_hash, total_fen, finished_at (by as-of)."""
     return (
         effective_orders(frames, ask)
         .filter("paid", "sent", pl.col("paid_at") >= instant(last_midnight(ask) - ask.params.window))
-        .join(parcels, on=["shop", "order_id"], how="left")
         .select(
-            "shop", "order_id", "phone_hash", "address_hash", "total_fen", "damaged",
+            "shop", "order_id", "phone_hash", "address_hash", "total_fen",
             buyer_id=pl.when(buyer_is_known()).then(pl.col("buyer_id").str.strip_chars()),
-            delivered_at=pl.coalesce("arrived", confirmed),
+            finished_at=pl.when(has_happened("finished_at", ask)).then("finished_at"),
         )
         .sort("shop", "order_id")
         .collect()
     )  # fmt: skip
 
 
+def _arrivals(claimed: pl.LazyFrame, frames: Frames, ask: Ask) -> pl.LazyFrame:
+    """When the last parcel of each claimed order arrived, and whether one of them was damaged (null: nobody knows)."""
+    parcels = known(frames, "parcels", ask).join(claimed, on=["shop", "order_id"], how="semi")
+    arrived = pl.when(has_happened("delivered_at", ask)).then("delivered_at").max()
+    return parcels.group_by("shop", "order_id").agg(arrived=arrived, damaged=pl.col("damaged").any(ignore_nulls=False))
+
+
 def claims_of(orders: pl.DataFrame, frames: Frames, ask: Ask) -> pl.DataFrame:
-    """After-sales of those orders, one row an order (its first claim), not refused or withdrawn by as-of: the order's columns and at, reason, topic,
+    """After-sales of those orders, one row an order (its first claim), not refused or withdrawn by as-of: the order's columns, delivered_at (of the last of
+    its parcels; else when the buyer confirmed), damaged (null: unknown), at, reason, topic,
     `kept` (money asked for without the goods after they arrived), `edge` (made within `ask.params.just_inside` of the end of a promise), `excused`
     (the parcel is known to have been damaged) and `unverified` (damage is claimed, and nobody recorded whether).
     """
@@ -68,9 +71,10 @@ def claims_of(orders: pl.DataFrame, frames: Frames, ask: Ask) -> pl.DataFrame:
         .select("shop", "order_id", "refund_kind", "reason", "refund_id", at="created_at")
         .sort("shop", "order_id", "at", "refund_id")
         .unique(["shop", "order_id"], keep="first", maintain_order=True)
-        .collect()
     )
-    rows = orders.join(asked, on=["shop", "order_id"], how="inner", maintain_order="left")
+    on = ["shop", "order_id"]
+    rows = orders.lazy().join(asked, on=on, how="inner").join(_arrivals(asked, frames, ask), on=on, how="left")
+    rows = rows.with_columns(delivered_at=pl.coalesce("arrived", "finished_at")).sort(on).collect()
     topics = rows.select("reason").unique().with_columns(topic=topics_of(pl.col("reason")).list.first())
     rows = rows.join(topics, on="reason", how="left", nulls_equal=True, maintain_order="left")
     after = (pl.col("at") >= pl.col("delivered_at")).fill_null(False)
@@ -91,17 +95,23 @@ def _near_the_end(ask: Ask) -> pl.Expr:
 
 
 def households(orders: pl.DataFrame) -> pl.DataFrame:
-    """`household` of each buyer: buyers joined by an address or a phone, named after the first of them. Two steps: those who share the address with
-    somebody who shares the phone with a third are one.
+    """`household` of the buyers who share an address or a phone with another one: the first of them. Two steps: those who share the address with somebody
+    who shares the phone with a third are one. A buyer who shares neither is not among them.
     """
-    rows = orders.filter(pl.col("buyer_id").is_not_null()).select("shop", "buyer_id", "address_hash", "phone_hash").unique()
-    rows = rows.with_columns(household=pl.col("buyer_id"))
+    rows = orders.filter(pl.col("buyer_id").is_not_null()).select("shop", "buyer_id", "address_hash", "phone_hash")
+    shares = [_sharing(rows, place) for place in ("address_hash", "phone_hash")]
+    joined = rows.join(pl.concat(shares).unique(), on=["shop", "buyer_id"], how="semi").unique().with_columns(household=pl.col("buyer_id"))
     for _ in range(2):
         for place in ("address_hash", "phone_hash"):
             least = pl.col("household").min().over("shop", place)
-            rows = rows.with_columns(household=pl.when(pl.col(place).is_null()).then("household").otherwise(least))
-            rows = rows.with_columns(household=pl.col("household").min().over("shop", "buyer_id"))
-    return rows.group_by("shop", "buyer_id").agg(household=pl.col("household").min())
+            joined = joined.with_columns(household=pl.when(pl.col(place).is_null()).then("household").otherwise(least))
+            joined = joined.with_columns(household=pl.col("household").min().over("shop", "buyer_id"))
+    return joined.group_by("shop", "buyer_id").agg(household=pl.col("household").min())
+
+
+def _sharing(rows: pl.DataFrame, place: str) -> pl.DataFrame:
+    lived = rows.filter(pl.col(place).is_not_null())
+    return crowded(lived, ["shop", place], 2, different=pl.col("buyer_id")).select("shop", "buyer_id")
 
 
 def buyers_of(orders: pl.DataFrame, claims: pl.DataFrame, ask: Ask) -> pl.DataFrame:
@@ -111,17 +121,19 @@ def buyers_of(orders: pl.DataFrame, claims: pl.DataFrame, ask: Ask) -> pl.DataFr
     orders and k = `ask.params.strength` orders. Excused and unverified claims stand in neither part.
     """
     counted = orders.join(claims.select("shop", "order_id", "at", "kept", "edge", "excused", "unverified", "said"), on=["shop", "order_id"], how="left")
-    flags = ("kept", "edge", "excused", "unverified")
-    counted = counted.with_columns(pl.col(flags).fill_null(False), claimed=pl.col("at").is_not_null())
-    left_out = pl.col("excused") | pl.col("unverified")
-    counted = counted.with_columns(left_out=left_out & pl.col("claimed")).with_columns(against=pl.col("claimed") & ~pl.col("left_out"))
-    counted = counted.with_columns(fair=~pl.col("left_out"), mean=pl.col("against").sum().over("shop") / (~pl.col("left_out")).sum().over("shop"))
-    named = counted.filter(pl.col("buyer_id").is_not_null()).join(households(orders), on=["shop", "buyer_id"], how="left")
+    counted = counted.with_columns(pl.col("kept", "edge", "excused", "unverified").fill_null(False))
+    fair = pl.col("at").is_null() | ~(pl.col("excused") | pl.col("unverified"))
+    counted = counted.with_columns(fair=fair, against=fair & pl.col("at").is_not_null())
+    means = counted.group_by("shop").agg(mean=pl.col("against").sum() / pl.col("fair").sum())
+    homes = households(orders)
+    claiming = counted.filter("against", pl.col("buyer_id").is_not_null()).select("shop", "buyer_id").unique()
+    claiming = claiming.join(homes, on=["shop", "buyer_id"], how="left").with_columns(household=pl.coalesce("household", "buyer_id"))
+    near = homes.join(claiming, on=["shop", "household"], how="semi")
+    near = pl.concat([claiming, near]).unique()
+    named = counted.join(near, on=["shop", "buyer_id"], how="inner").join(means, on="shop", how="left")
     alone, together = _figures(named, "buyer_id", ask), _figures(named, "household", ask)
-    rows = alone.filter(pl.col("claims") > 0).join(
-        named.select("shop", "buyer_id", "household").unique(), on=["shop", "buyer_id"], how="left"
-    )
     columns = ["accounts", "claims", "orders", "rate", "kept_claims", "claiming", "keeping"]
+    rows = alone.filter(pl.col("claims") > 0).join(claiming, on=["shop", "buyer_id"], how="left")
     rows = rows.join(together.select("shop", "household", *columns), on=["shop", "household"], how="left", suffix="_of_household")
     return rows.with_columns(**_flags(ask))
 

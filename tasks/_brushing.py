@@ -13,6 +13,7 @@ from datetime import timedelta
 import polars as pl
 
 from ecops.automation import Ask, Frames
+from tasks._crowds import crowded
 from tasks._orders import buyer_is_known, effective_orders
 from tasks._rows import has_happened, instant, known
 from tasks._windows import last_midnight
@@ -56,14 +57,12 @@ def orders_of(frames: Frames, ask: Ask) -> pl.DataFrame:
     order to payment in seconds, `local_hour`, `named` (buyer known), `placed` (receiver known), `marked`.
     """
     since = last_midnight(ask) - ask.params.window
-    lines = known(frames, "order_lines", ask).filter(pl.col("item_id").is_not_null())
-    one = lines.group_by("shop", "order_id").agg(item_id=pl.when(pl.col("item_id").n_unique() == 1).then(pl.col("item_id").first()))
     mark = pl.col("remark_mark").str.strip_chars().str.to_uppercase()
     delay = (pl.col("paid_at") - pl.col("created_at")).dt.total_microseconds() / 1e6
     return (
         effective_orders(frames, ask)
         .filter("paid", pl.col("paid_at") >= instant(since))
-        .join(one, on=["shop", "order_id"], how="left")
+        .join(_only_items(frames, ask), on=["shop", "order_id"], how="left")
         .select(
             "shop", "order_id", "created_at", "paid_at", "finished_at", "total_fen", "item_id", "address_hash", "phone_hash", "fully_refunded",
             buyer_id=pl.when(buyer_is_known()).then(pl.col("buyer_id").str.strip_chars()),
@@ -72,28 +71,52 @@ def orders_of(frames: Frames, ask: Ask) -> pl.DataFrame:
             marked=mark.str.contains(r"^[GV]-?").fill_null(False),
         )
         .with_columns(named=pl.col("buyer_id").is_not_null(), placed=pl.any_horizontal(pl.col("address_hash", "phone_hash").is_not_null()))
-        .sort("shop", "created_at", "order_id")
         .collect()
     )
 
 
+def _only_items(frames: Frames, ask: Ask) -> pl.LazyFrame:
+    """The item of each order that is of one item only: shop, order_id, item_id."""
+    lines = known(frames, "order_lines", ask).filter(pl.col("item_id").is_not_null()).select("shop", "order_id", "item_id")
+    alone = ~(pl.col("shop").hash(0) + pl.col("order_id").hash(1)).is_duplicated()
+    lines = lines.with_columns(alone=alone)
+    several = lines.filter(~pl.col("alone")).group_by("shop", "order_id").agg(item_id=pl.col("item_id").min(), most=pl.col("item_id").max())
+    one = several.filter(pl.col("item_id") == pl.col("most")).select("shop", "order_id", "item_id")
+    return pl.concat([lines.filter("alone").select("shop", "order_id", "item_id"), one])
+
+
 def bonds(orders: pl.DataFrame, frames: Frames, ask: Ask) -> pl.DataFrame:
-    """Orders by what binds them: shop, bond (address, phone, waybill, buyer, wave), key, order_id and the order's columns; bonds of one order
-    are left out.
+    """Orders by what binds them: shop, bond (address, phone, waybill, buyer, wave), key, order_id and the order's columns. Bonds of fewer orders than
+    could be evidence are left out before anything is calculated: almost all of a shop's orders hang together with none.
     """
-    parcels = known(frames, "parcels", ask).select("shop", "order_id", key="parcel_id").unique().collect()
-    gap = pl.col("created_at").diff().over("shop", "item_id", order_by=["created_at", "order_id"])
-    begins = (gap > _WAVE).fill_null(True).cast(pl.Int64)
-    wave = begins.cum_sum().over("shop", "item_id", order_by=["created_at", "order_id"])
+    crowd, several = ask.params.crowd, ask.params.min_buyers
+    # an order without a buyer is somebody else's than the next one
+    who = pl.coalesce("buyer_id", "order_id")
+    parcels = crowded(known(frames, "parcels", ask).select("shop", "order_id", key="parcel_id").collect(), ["shop", "key"], several)
     keys = {
-        "address": orders.with_columns(key=pl.col("address_hash")),
-        "phone": orders.with_columns(key=pl.col("phone_hash")),
-        "waybill": orders.join(parcels, on=["shop", "order_id"], how="inner"),
-        "buyer": orders.with_columns(key=pl.format("{}/{}", "buyer_id", "item_id")),
-        "wave": orders.with_columns(key=pl.format("{}/{}", "item_id", wave)),
+        "address": _shared(orders.filter(pl.col("address_hash").is_not_null()).with_columns(key="address_hash"), who, several),
+        "phone": _shared(orders.filter(pl.col("phone_hash").is_not_null()).with_columns(key="phone_hash"), who, several),
+        "waybill": _shared(orders.join(parcels.unique(), on=["shop", "order_id"], how="inner"), who, several),
+        "buyer": crowded(orders.filter("named").with_columns(key="buyer_id"), ["shop", "key"], crowd),
+        "wave": crowded(_waves(orders), ["shop", "key"], crowd),
     }
-    found = [rows.filter(pl.col("key").is_not_null()).with_columns(bond=pl.lit(bond)).select("bond", "key", *orders.columns) for bond, rows in keys.items()]
-    return pl.concat(found).filter(pl.len().over("shop", "bond", "key") > 1)
+    return pl.concat(rows.select(pl.lit(bond).alias("bond"), "key", *orders.columns) for bond, rows in keys.items())
+
+
+def _shared(rows: pl.DataFrame, who: pl.Expr, several: int) -> pl.DataFrame:
+    return crowded(rows, ["shop", "key"], several, different=who)
+
+
+def _waves(orders: pl.DataFrame) -> pl.DataFrame:
+    """Orders of one item, each within half an hour of the one before; `key` is the first order of the wave."""
+    rows = orders.filter(pl.col("item_id").is_not_null()).sort("shop", "item_id", "created_at", "order_id")
+    goes_on = _as_before("shop", "item_id") & (pl.col("created_at").diff() <= _WAVE)
+    return rows.with_columns(key=pl.when(~goes_on.fill_null(False)).then("order_id").forward_fill())
+
+
+def _as_before(*columns: str, rows: int = 1) -> pl.Expr:
+    """Whether the row so many rows before has the same values: in sorted rows, a comparison within the group."""
+    return pl.all_horizontal(pl.col(name) == pl.col(name).shift(rows) for name in columns)
 
 
 def groups(bound: pl.DataFrame, orders: pl.DataFrame, contacts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
@@ -158,15 +181,14 @@ def _pay_chances(rows: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
 
 
 def contacts_of(orders: pl.DataFrame, frames: Frames, ask: Ask) -> pl.DataFrame:
-    """`contact`: the buyer wrote to the shop, or looked at something, in the day before the order. Where no such data are kept, nobody did: the
-    seconds alone weigh little for that reason.
+    """`contact` of orders paid within seconds: the buyer wrote to the shop, or looked at something, in the day before the order. Where no such data are
+    kept, nobody did: the seconds weigh little for that reason.
     """
+    quick = orders.lazy().filter("named", pl.col("delay") <= ask.params.seconds.total_seconds()).select("shop", "buyer_id", "order_id", "created_at")
     said = known(frames, "chats", ask).filter(pl.col("sender") == "buyer").select("shop", "buyer_id", at="at")
     seen = known(frames, "behaviours", ask).select("shop", "buyer_id", at="hour")
-    who = orders.lazy().filter("named").select("shop", "buyer_id", "order_id", "created_at")
-    day = pl.duration(days=1)
-    pairs = who.join(pl.concat([said, seen]), on=["shop", "buyer_id"], how="inner")
-    near = pairs.filter(pl.col("at") <= pl.col("created_at"), pl.col("at") >= pl.col("created_at") - day)
+    pairs = pl.concat([said, seen]).join(quick, on=["shop", "buyer_id"], how="inner")
+    near = pairs.filter(pl.col("at") <= pl.col("created_at"), pl.col("at") >= pl.col("created_at") - timedelta(days=1))
     return near.select("shop", "order_id", contact=pl.lit(True)).unique().collect()
 
 
@@ -186,32 +208,36 @@ def _evidence(rows: pl.DataFrame, reason: str) -> pl.DataFrame:
 
 def _praised(orders: pl.DataFrame, frames: Frames, ask: Ask) -> pl.DataFrame:
     """Orders praised (4 stars or 5) before they arrived or within `praise` of it; exactly that long after counts."""
-    arrived = known(frames, "parcels", ask).group_by("shop", "order_id").agg(delivered_at=pl.col("delivered_at").min(), parts=pl.len())
-    arrived = arrived.filter((pl.col("delivered_at") <= instant(ask.as_of)).fill_null(False))
     praise = known(frames, "reviews", ask).filter(pl.col("stars") >= 4, pl.col("created_at") <= instant(ask.as_of)).select("shop", "order_id", said="created_at")
-    soon = praise.join(arrived, on=["shop", "order_id"], how="inner").filter(pl.col("said") - pl.col("delivered_at") <= ask.params.praise)
-    return orders.join(soon.collect().select("shop", "order_id").unique(), on=["shop", "order_id"], how="semi")
+    arrived = known(frames, "parcels", ask).filter(has_happened("delivered_at", ask)).select("shop", "order_id", "delivered_at")
+    both = praise.join(arrived, on=["shop", "order_id"], how="inner").group_by("shop", "order_id", "said").agg(pl.col("delivered_at").min())
+    soon = both.filter(pl.col("said") - pl.col("delivered_at") <= ask.params.praise).select("shop", "order_id").unique()
+    return orders.join(soon.collect(), on=["shop", "order_id"], how="semi")
 
 
 def _empty(orders: pl.DataFrame, frames: Frames, ask: Ask) -> pl.DataFrame:
-    """Orders whose parcel was never scanned though the buyer confirmed it, or went back to its sender though nothing was refunded."""
-    moved = [has_happened(name, ask) for name in ("collected_at", "last_event_at", "delivered_at")]
-    told = has_happened("last_event_at", ask) & pl.col("last_event").str.contains(_EMPTY_WORDS).fill_null(False)
-    parcels = known(frames, "parcels", ask).group_by("shop", "order_id").agg(moved=pl.any_horizontal(moved).any(), back=told.any()).collect()
-    finished = (pl.col("finished_at") <= instant(ask.as_of)).fill_null(False)
-    return orders.join(parcels, on=["shop", "order_id"], how="inner").filter((finished & ~pl.col("moved")) | (pl.col("back") & ~pl.col("fully_refunded")))
+    """Orders whose parcels were never scanned though the buyer confirmed them, or went back to the sender though nothing was refunded."""
+    scans = [has_happened(name, ask) for name in ("collected_at", "last_event_at", "delivered_at")]
+    back = has_happened("last_event_at", ask) & pl.col("last_event").str.contains(_EMPTY_WORDS).fill_null(False)
+    parcels = known(frames, "parcels", ask).select("shop", "order_id", moved=pl.any_horizontal(scans), back=back)
+    still = parcels.filter(~pl.col("moved"))
+    still = still.join(parcels.filter("moved"), on=["shop", "order_id"], how="anti").select("shop", "order_id").unique().collect()
+    returned = parcels.filter("back").select("shop", "order_id").unique().collect()
+    finished = orders.filter((pl.col("finished_at") <= instant(ask.as_of)).fill_null(False))
+    on = ["shop", "order_id"]
+    return pl.concat([finished.join(still, on=on, how="semi"), orders.filter(~pl.col("fully_refunded")).join(returned, on=on, how="semi")])
 
 
 def _repeated(orders: pl.DataFrame, ask: Ask) -> pl.DataFrame:
     """Orders of one buyer for one item of which `repeats` lie within `repeat_within`."""
-    rows = orders.filter("named", pl.col("item_id").is_not_null()).sort("shop", "buyer_id", "item_id", "created_at", "order_id")
-    nth = ask.params.repeats - 1
     by = ["shop", "buyer_id", "item_id"]
-    closes = pl.col("created_at") - pl.col("created_at").shift(nth).over(by) <= ask.params.repeat_within
+    rows = orders.filter("named", pl.col("item_id").is_not_null())
+    rows = crowded(rows, by, ask.params.repeats).sort(*by, "created_at", "order_id")
+    nth = ask.params.repeats - 1
+    closes = _as_before(*by, rows=nth) & (pl.col("created_at") - pl.col("created_at").shift(nth) <= ask.params.repeat_within)
     rows = rows.with_columns(closes=closes.fill_null(False))
-    # an order is in such a run when it closes one, or one of the next few closes it
-    runs = pl.any_horizontal(pl.col("closes").shift(-n).over(by).fill_null(False) for n in range(ask.params.repeats))
-    return rows.filter(runs)
+    # an order is in such a run when it closes one, or one of the next few, which are then of the same buyer and item, closes it
+    return rows.filter(pl.any_horizontal(pl.col("closes").shift(-n).fill_null(False) for n in range(ask.params.repeats)))
 
 
 def crowd_evidence(bound: pl.DataFrame, shown: pl.DataFrame) -> Iterator[pl.DataFrame]:
