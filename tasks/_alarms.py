@@ -7,7 +7,7 @@ import polars as pl
 from ecops.automation import Ask, Frames
 from ecops.formulae.counts import count_z
 from tasks._counts import said
-from tasks._feeds import newest_text, order_events, refund_events, session_starts, silence
+from tasks._feeds import chat_events, newest_text, order_events, refund_events, silence
 from tasks._rows import at_least, duration_text, has_happened, instant, known, percent
 from tasks._turns import service_seconds, turns
 from tasks._windows import DAY
@@ -20,7 +20,7 @@ _LEAST_DAYS = 7
 
 def feeds_of(frames: Frames, ask: Ask) -> pl.DataFrame:
     """`silence` of each feed, the columns with `_chats`, `_orders`, `_refunds`; one row a shop that has any of them."""
-    events = {"chats": session_starts(frames, ask), "orders": order_events(frames, ask), "refunds": refund_events(frames, ask)}
+    events = {"chats": chat_events(frames, ask), "orders": order_events(frames, ask), "refunds": refund_events(frames, ask)}
     parts = [silence(rows, ask, rare=name == "refunds").rename(lambda column, name=name: column if column == "shop" else f"{column}_{name}")
              for name, rows in events.items()]  # fmt: skip
     return pl.concat(parts, how="align_full")

@@ -7,7 +7,7 @@ import polars as pl
 from ecops.automation import Ask, Frames
 from ecops.formulae.counts import count_z
 from tasks._reasons import with_topics
-from tasks._rows import at_least, has_happened, known, local_date
+from tasks._rows import has_happened, instant, known, local_date
 from tasks._windows import DAY, today
 
 NO_COMPLAINT = "unwanted"  # the buyer changed his mind
@@ -21,12 +21,11 @@ def cases(frames: Frames, ask: Ask) -> pl.DataFrame:
     complaining of the same thing twice, in a review and an after-sale, is one case, of the first day; one that names no item joins the one that does.
     """
     bad = known(frames, "reviews", ask).filter(pl.col("stars") <= ask.params.max_stars, pl.col("text").is_not_null())
-    lines = known(frames, "order_lines", ask).select("shop", "order_id", "line_id", line_item="item_id")
-    asked = known(frames, "refunds", ask).filter(pl.col("reason").is_not_null()).join(lines, on=["shop", "order_id", "line_id"], how="left")
+    asked = _with_items(frames, ask, known(frames, "refunds", ask).filter(pl.col("reason").is_not_null()))
     columns = ("shop", "order_id", "item_id", "buyer_id", "created_at", "text")
     texts = pl.concat([
         bad.select(*columns, id=pl.format("review {}", "review_id")),
-        asked.with_columns(pl.coalesce("item_id", "line_item").alias("item_id"), text="reason").select(*columns, id=pl.format("refund {}", "refund_id")),
+        asked.with_columns(text="reason").select(*columns, id=pl.format("refund {}", "refund_id")),
     ])  # fmt: skip
     ago = (pl.lit(today(ask)) - local_date("created_at", ask)).dt.total_days()
     inside = texts.with_columns(ago=ago).filter(pl.col("ago").is_between(1, (ask.params.window + ask.params.baseline) // DAY))
@@ -43,13 +42,22 @@ def cases(frames: Frames, ask: Ask) -> pl.DataFrame:
     )
 
 
+def _with_items(frames: Frames, ask: Ask, asked: pl.LazyFrame) -> pl.LazyFrame:
+    """After-sales that name a line and no item get the line's."""
+    line = ["shop", "order_id", "line_id"]
+    wanted = asked.filter(pl.col("item_id").is_null(), pl.col("line_id").is_not_null()).select(line).unique()
+    lines = known(frames, "order_lines", ask).select(*line, line_item="item_id").join(wanted, on=line, how="semi")
+    return asked.join(lines, on=line, how="left").with_columns(item_id=pl.coalesce("item_id", "line_item"))
+
+
 def sold_beside(frames: Frames, ask: Ask) -> tuple[pl.DataFrame, pl.DataFrame]:
     """What complaints are held against, of each shop and item: order lines paid in the `exposure` before each day, summed over the days of the
     window (`sold`) and of the baseline (`sold_before`), and lines of both together (`lines`); and a shop's `days` of baseline that have it all.
     """
     window, most, back = (span // DAY for span in (ask.params.window, ask.params.baseline, ask.params.exposure))
     ago = (pl.lit(today(ask)) - local_date("paid_at", ask)).dt.total_days()
-    paid = known(frames, "order_lines", ask).filter(has_happened("paid_at", ask)).group_by("shop", "item_id", ago=ago).agg(n=pl.len().cast(pl.Int64))
+    recent = pl.col("paid_at") >= instant(ask.as_of - timedelta(days=window + most + back + 1))
+    paid = known(frames, "order_lines", ask).filter(has_happened("paid_at", ask), recent).group_by("shop", "item_id", ago=ago).agg(n=pl.len().cast(pl.Int64))
     paid = paid.filter(pl.col("ago") >= 1)
     days = paid.group_by("shop").agg(days=(pl.col("ago").max() - back + 1 - window).clip(0, most))
 

@@ -20,33 +20,28 @@ class Feed(ServiceHours):
     stale_hours: int = 45
 
 
-def session_starts(frames: Frames, ask: Ask, since_days: int = 15) -> pl.LazyFrame:
-    """One row a conversation: shop, session_id, at (its first message) and last_at, of the last days."""
-    return (
-        known(frames, "chats", ask)
-        .filter(pl.col("at") >= instant(ask.as_of - timedelta(days=since_days)))
-        .group_by("shop", "session_id")
-        .agg(at=pl.col("at").min(), last_at=pl.col("at").max())
-    )
+def chat_events(frames: Frames, ask: Ask) -> pl.LazyFrame:
+    """One row a message: shop, id (of the conversation: a burst of messages is one event), at and last_at."""
+    return known(frames, "chats", ask).select("shop", "at", id="session_id", last_at="at")
 
 
 def order_events(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    """One row an order: shop, at (created) and last_at (the latest of its events that had happened)."""
+    """One row an order: shop, id, at (created) and last_at (the latest of its events that had happened)."""
     events = [pl.when(has_happened(name, ask)).then(pl.col(name)) for name in ("created_at", "paid_at", "shipped_at")]
-    return known(frames, "orders", ask).select("shop", at="created_at", last_at=pl.max_horizontal(events))
+    return known(frames, "orders", ask).select("shop", id="order_id", at="created_at", last_at=pl.max_horizontal(events))
 
 
 def refund_events(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    """One row an after-sale: shop, at (created), last_at (the same)."""
-    return known(frames, "refunds", ask).select("shop", at="created_at", last_at="created_at")
+    """One row an after-sale: shop, id, at (created), last_at (the same)."""
+    return known(frames, "refunds", ask).select("shop", id="refund_id", at="created_at", last_at="created_at")
 
 
 def silence(events: pl.LazyFrame, ask: Ask, rare: bool = False) -> pl.DataFrame:
     """One row a shop with any event: `newest_at`, `silent_hours` (of service time since then), `expected` (events that should have come
     in it, at the pace between the first and the newest of the last 14 days; null with fewer than three) and `stale`.
 
-    `events`: shop, at, last_at. Nights count neither as silence nor in the pace. `rare`: days without any are nothing unusual, only the pace
-    tells.
+    `events`: shop, id, at, last_at; rows of one id are one event. Nights count neither as silence nor in the pace. `rare`: days without
+    any are nothing unusual, only the pace tells.
     """
     opens, closes = ask.params.opens, ask.params.closes
     served = (pl.col("at") >= instant(ask.as_of - _HISTORY)) & in_service("at", ask, opens, closes)
@@ -54,15 +49,13 @@ def silence(events: pl.LazyFrame, ask: Ask, rare: bool = False) -> pl.DataFrame:
     silent = service_seconds(instant(ask.as_of), ask, opens, closes) - gone["newest_at"]
     pace = (pl.col("events") - 1) / (gone["pace_at"] - gone["first_at"])
     late = pl.lit(False) if rare else pl.col("silent_hours") > ask.params.stale_hours
+    newest = events.group_by("shop").agg(newest_at=pl.col("last_at").max())
+    paced = events.filter(served).group_by("shop").agg(
+        first_at=pl.col("at").min(), pace_at=pl.col("at").max(), events=pl.col("id").n_unique().cast(pl.Int64)
+    )  # fmt: skip
     return (
-        events.filter(pl.col("last_at").is_not_null())
-        .group_by("shop")
-        .agg(
-            newest_at=pl.col("last_at").max(),
-            first_at=pl.col("at").filter(served).min(),
-            pace_at=pl.col("at").filter(served).max(),
-            events=served.sum().cast(pl.Int64),
-        )
+        newest.filter(pl.col("newest_at").is_not_null())
+        .join(paced, on="shop", how="left")
         .with_columns(silent_hours=silent / 3600, expected=pl.when(pl.col("events") >= 3, pl.col("pace_at") > pl.col("first_at")).then(pace * silent))
         .with_columns(stale=late | (pl.col("expected") >= ask.params.stale_events).fill_null(False))
         .select("shop", "newest_at", pl.col("silent_hours", "expected").round(2), "stale")

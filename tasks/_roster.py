@@ -5,7 +5,6 @@ from datetime import timedelta
 import polars as pl
 
 from ecops.automation import Ask, Frames
-from tasks._feeds import session_starts
 from tasks._rows import has_happened, instant, known
 from tasks._turns import in_service
 from tasks._windows import DAY, HOUR, Window, days_before, today
@@ -60,7 +59,8 @@ def usual_hours(frames: Frames, ask: Ask) -> pl.DataFrame:
     """Conversations begun in each hour of the day over the whole local days of `history`: shop, o_clock, `sessions`, and `days` there are any."""
     span = days_before(ask, ask.params.history)
     local = pl.col("at").dt.convert_time_zone(ask.timezone.key)
-    begun = session_starts(frames, ask, (ask.params.history + 2 * DAY) // DAY).filter(local.dt.date().is_between(span.first, span.last))
+    recent = known(frames, "chats", ask).filter(pl.col("at") >= instant(ask.as_of - ask.params.history - 2 * DAY))
+    begun = recent.group_by("shop", "session_id").agg(pl.col("at").min()).filter(local.dt.date().is_between(span.first, span.last))
     by_hour = begun.group_by("shop", o_clock=local.dt.hour().cast(pl.Int64)).agg(sessions=pl.len().cast(pl.Int64))
     days = begun.group_by("shop").agg(days=local.dt.date().n_unique().cast(pl.Int64))
     return by_hour.join(days, on="shop").sort("shop", "o_clock").collect()
@@ -97,14 +97,26 @@ def cover(shifts: pl.DataFrame, usual: pl.DataFrame, ask: Ask, window: Window) -
 def _on_duty(shifts: pl.DataFrame, ask: Ask, window: Window) -> pl.LazyFrame:
     """Seconds of duty in each hour, and who is there: shop, hour, seconds, people, permanent."""
     first, last = pl.max_horizontal("shift_from", instant(window.since)).dt.truncate("1h"), pl.min_horizontal("shift_until", instant(window.until))
-    hours = shifts.lazy().with_columns(hour=pl.datetime_ranges(first, last, interval="1h", closed="left")).explode("hour").filter(pl.col("hour").is_not_null())
+    hours = _merged(shifts).lazy().with_columns(hour=pl.datetime_ranges(first, last, interval="1h", closed="left")).explode("hour").filter(pl.col("hour").is_not_null())
     begins, ends = pl.max_horizontal("shift_from", "hour"), pl.min_horizontal("shift_until", pl.col("hour") + HOUR)
     each = hours.with_columns(seconds=(ends - begins).dt.total_seconds().clip(0)).group_by("shop", "hour", "agent").agg(
-        seconds=pl.col("seconds").sum().clip(0, _HOUR_SECONDS), temporary=pl.col("temporary").any()
+        seconds=pl.col("seconds").sum(), temporary=pl.col("temporary").any()
     )  # fmt: skip
     whole = pl.col("seconds") == _HOUR_SECONDS
     return each.group_by("shop", "hour").agg(
         pl.col("seconds").sum(), people=whole.sum().cast(pl.Int64), permanent=(whole & ~pl.col("temporary")).sum().cast(pl.Int64)
+    )
+
+
+def _merged(shifts: pl.DataFrame) -> pl.DataFrame:
+    """Shifts of one agent that overlap or touch as one: nobody is there twice."""
+    rows = shifts.sort("shop", "agent", "shift_from", "shift_until")
+    latest_end = pl.col("shift_until").cum_max().over("shop", "agent").shift(1).over("shop", "agent")
+    return (
+        rows.with_columns(new=(pl.col("shift_from") > latest_end).fill_null(True))
+        .with_columns(stretch=pl.col("new").cum_sum().over("shop", "agent"))
+        .group_by("shop", "agent", "stretch")
+        .agg(pl.col("shift_from").min(), pl.col("shift_until").max(), pl.col("temporary").any())
     )
 
 

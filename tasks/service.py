@@ -14,8 +14,8 @@ from tasks._alarms import FEEDS, alarms, claim_rates, feeds_of, is_stale, waitin
 from tasks._complaints import cases, rising, sold_beside, trend, with_expected
 from tasks._counts import counted, said
 from tasks._disputes import checked, timed, with_remedy
-from tasks._feeds import Feed, newest_text, refund_events, session_starts, silence
-from tasks._nights import asked_by_hour, by_hour, clock_shift, compared, hour_list, is_small
+from tasks._feeds import Feed, chat_events, newest_text, refund_events, silence
+from tasks._nights import asked_at_night, by_hour, clock_shift, compared, hour_list
 from tasks._reasons import OTHER, TOPICS, topic_zh
 from tasks._replies import FIGURES, judged_turns, of_the_shop, platform_rates, rates, under_target
 from tasks._return_windows import judged_claims, windows
@@ -85,7 +85,7 @@ def _low_agents(platform: pl.DataFrame, ask: Ask) -> pl.DataFrame:
 
 
 def _reply_facts(frames: Frames, ask: Ask, rows: pl.DataFrame, shops: pl.DataFrame, platform: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    feed = silence(session_starts(frames, ask), ask)
+    feed = silence(chat_events(frames, ask), ask)
     robots = rows.group_by("shop").agg(robots=pl.col("robot_alone").sum().cast(pl.Int64))
     quoted = platform.filter(of_the_shop()).select("shop", "date", "period_days", platform_rate="rate")
     told = platform.group_by("shop").agg(platform_rows=pl.len().cast(pl.Int64))
@@ -274,26 +274,22 @@ def hours(frames: Frames, ask: Ask) -> Answer:
     proposal, for a person to decide, where they convert better and enough buyers were left without a person; `hours`: every hour of the day.
     """
     span = days_before(ask, ask.params.window)
-    feed, asked = by_hour(frames, ask, span), asked_by_hour(frames, ask, span)
-    facts = compared(feed, ask)
-    small = asked.filter(is_small(ask)).group_by("shop").agg(pl.col("asked", "unserved").sum()).collect()
-    chats = asked.group_by("shop").agg(any_asked=pl.col("asked").sum()).collect()
-    facts = pl.concat([facts, small, chats, clock_shift(frames, feed, ask, span)], how="align_full").with_columns(**_hour_findings(ask))
+    feed = by_hour(frames, ask, span)
+    sums = hour_list(feed)
+    parts = [compared(feed, sums, ask), asked_at_night(frames, ask, span), clock_shift(frames, sums, ask, span)]
+    facts = pl.concat(parts, how="align_full").with_columns(**_hour_findings(ask))
     columns = ("visitors", "buyers", "conversion", "lower", "day_conversion", "day_upper", "nights", "best_on", "asked", "unserved")
     clock = [pl.lit(f"{hour:02}:00").alias(name) for name, hour in (("from", ask.params.small_from), ("until", ask.params.small_until))]
     items = facts.filter("certain", pl.col("better"), pl.col("unserved") >= ask.params.min_unserved).select("shop", *clock, *columns)
-    return Answer(_hour_verdicts(of_every_shop(ask, facts), ask), {"items": items, "hours": hour_list(feed, asked)})
+    return Answer(_hour_verdicts(of_every_shop(ask, facts), ask), {"items": items, "hours": sums})
 
 
 def _hour_findings(ask: Ask) -> dict[str, pl.Expr]:
     enough = (pl.col("visitors") >= ask.params.min_visitors) & (pl.col("nights") >= ask.params.min_nights) & (pl.col("day_visitors") > 0)
     clocked = (pl.col("orders") >= ask.params.min_orders) & (pl.col("shift") == 0)
-    asked = pl.when(pl.col("any_asked") > 0)
     return {
         "better": (pl.col("lower") > pl.col("day_upper")).fill_null(False),
         "certain": (enough & clocked).fill_null(False),
-        "asked": asked.then(pl.col("asked").fill_null(0)),
-        "unserved": asked.then(pl.col("unserved").fill_null(0)),
     }
 
 
@@ -337,7 +333,7 @@ def _hour_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
                 pl.format("小时数据与订单相差{}小时，疑为时区错误，请核对导出", pl.col("shift")),
             ),
             Lack(
-                pl.col("better") & pl.col("any_asked").is_null(),
+                pl.col("better") & pl.col("asked").is_null(),
                 f"chats: none within {days}, so nobody knows who asks in the small hours",
                 f"{days}内没有聊天记录，不知道凌晨有多少人咨询（缺聊天记录）",
             ),
