@@ -13,12 +13,16 @@ from ecops.shop.kinds import ALL
 from tasks._classes import CLASSES, UNDER_COST, class_shares, classed
 from tasks._first_stock import competitor_figures, stock_orders
 from tasks._floors import priced
+from tasks._locks import Locks, has_calendar
 from tasks._needs import need_matrix, need_sums
-from tasks._protection import price_moves, protected_lines
-from tasks._rows import known, local_date, percent, percent_text, yuan
+from tasks._protection import liabilities, price_moves, protected_lines, protection_facts
+from tasks._repricing import PROPOSED, REPRICED, proposal, reprice_facts, rival_offers, triggered
+from tasks._rows import duration_text, known, percent, percent_text, yuan
 from tasks._sell_through import fate_of, report_days, sell_through
+from tasks._trains import Train, TimeOfDay, Weekdays, next_trains, passengers
 from tasks._turnover import ALERTS, turned
 from tasks._verdicts import Lack, of_every_shop, verdicts
+from tasks._weak_pages import against_others, carts_of_items, titles_to_mend
 from tasks._windows import DayWindow, Days, days_before, today
 
 # --- goods.cull ----------------------------------------------------------------------------------------------------
@@ -44,7 +48,7 @@ class Cull(Params):
     zh="低动销淘汰清单",
     en="List items with too low a sell-through",
     reads=("items", "item_days", "stock"),
-    serves=("G6", "D2"),
+    serves=("G6", "D2", "D4"),
     params=Cull,
 )
 def cull(frames: Frames, ask: Ask) -> Answer:
@@ -535,8 +539,8 @@ def price_protection(frames: Frames, ask: Ask) -> Answer:
     lines = protected_lines(frames, ask, moves).sort("shop", "changed_at", "item_id", "paid_at", "order_id", "line_id").collect()
     claims = lines.filter(pl.col("why").is_null(), pl.col("due_fen") > 0)
     unsure = lines.filter(pl.col("why").is_not_null(), pl.col("due_fen").fill_null(1) > 0)
-    items = _liabilities(frames, ask, moves, claims, unsure)
-    facts = of_every_shop(ask, _protection_facts(frames, ask, items)).with_columns(pl.exclude("shop", "since", "newest", "short", "stale").fill_null(0))
+    items = liabilities(frames, ask, moves, claims, unsure)
+    facts = of_every_shop(ask, protection_facts(frames, ask, items)).with_columns(pl.exclude("shop", "since", "newest", "short", "stale").fill_null(0))
     lists = {"items": items, "claims": claims.select(_CLAIM), "unsure": unsure.select(*_CLAIM, "why")}
     return Answer(_protection_verdicts(facts, ask), lists)
 
@@ -545,43 +549,6 @@ _CLAIM = (
     "shop", "item_id", "order_id", "line_id", "buyer_id", "sku", "paid_on", "days_ago", "units", "kept_fen", "spread", "drop_on", "new_fen",
     "due_fen", "planned",
 )  # fmt: skip
-
-
-def _liabilities(frames: Frames, ask: Ask, moves: pl.LazyFrame, claims: pl.DataFrame, unsure: pl.DataFrame) -> pl.DataFrame:
-    """One row a price change, changes that cost nothing included."""
-    by = ["shop", "item_id", "changed_at"]
-    sums = claims.group_by(by).agg(
-        orders=pl.col("order_id").n_unique().cast(pl.Int64), units=pl.col("units").sum(), due_fen=pl.col("due_fen").sum()
-    )
-    doubts = unsure.group_by(by).agg(unsure=pl.len().cast(pl.Int64))
-    title = known(frames, "items", ask).select("shop", "item_id", "title", list_fen="price_fen").collect()
-    return (
-        moves.collect()
-        .join(title, on=["shop", "item_id"], how="left")
-        .join(sums, on=by, how="left")
-        .join(doubts, on=by, how="left")
-        .with_columns(pl.col("orders", "units", "due_fen", "unsure").fill_null(0))
-        .select("shop", "item_id", "title", "drop_on", "changed_at", "planned", "list_fen", "new_fen", "orders", "units", "due_fen", "unsure", "reason")
-        .sort("shop", "planned", "due_fen", "changed_at", "item_id", descending=[False, True, True, False, False])
-    )
-
-
-def _protection_facts(frames: Frames, ask: Ask, items: pl.DataFrame) -> pl.DataFrame:
-    """Changes and what is due a shop, and from when to when its order lines reach."""
-    planned = pl.col("planned")
-    sums = items.group_by("shop").agg(
-        planned=planned.sum().cast(pl.Int64), made=(~planned).sum().cast(pl.Int64), unsure=pl.col("unsure").sum(),
-        orders=pl.col("orders").sum(), units=pl.col("units").sum(),
-        planned_fen=pl.col("due_fen").filter(planned).sum(), made_fen=pl.col("due_fen").filter(~planned).sum(),
-        earliest=(pl.col("drop_on").clip(upper_bound=today(ask)) - pl.duration(days=ask.params.days.days)).min(),
-    )  # fmt: skip
-    changes = known(frames, "price_changes", ask).group_by("shop").agg(changes=pl.len().cast(pl.Int64)).collect()
-    created = local_date("created_at", ask)
-    reach = known(frames, "order_lines", ask).group_by("shop").agg(lines=pl.len().cast(pl.Int64), since=created.min(), newest=created.max()).collect()
-    every = changes.join(reach, on="shop", how="full", coalesce=True).join(sums, on="shop", how="left")
-    return every.with_columns(
-        short=(pl.col("since") > pl.col("earliest")).fill_null(False), stale=pl.col("newest") <= today(ask) - ask.params.stale_after
-    ).drop("earliest")
 
 
 def _protection_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
@@ -607,3 +574,253 @@ def _protection_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
             Lack(stale, pl.format("order_lines: none since {}", pl.col("newest")), pl.format("订单明细只到{}（补导订单明细）", pl.col("newest"))),
         ],
     )
+
+
+# --- goods.reprice -------------------------------------------------------------------------------------------------
+
+
+class Reprice(FloorPrice):
+    """When a move is worth a new price, and how far it may go; all of it choices. `target_margin`, `fees`, `extra_cost` as in
+    `goods.floor_price`.
+
+    `min_move`: a competitor's price, or the cost of a delivery, has to move by this share. `against`: the `lowest` or the lower `median`
+    of the competitors' prices is followed. `max_step`: how far one proposal goes; `min_change`: less is no proposal.
+    `seen_within`: days back a price may have been collected; `cost_within`: days back a delivery counts as news. `doubt_drop`: a
+    price that fell by this share at once is taken for a price after a coupon. `unit_ratio`: so many times apart, two figures are taken
+    for yuan and fen. `platform`, `locks`: whose campaigns lock prices, and other locks (`opens/closes; ...`). `deposit_holds`: days a
+    deposit still counts after its window. `watch`: what has to be there for the answer, `both` feeds, or `rivals` or `costs` alone.
+    """
+
+    min_move: Percent = Field(Decimal("0.05"), gt=0, lt=1)
+    against: Literal["lowest", "median"] = "lowest"
+    max_step: Percent = Field(Decimal("0.2"), gt=0, lt=1)
+    min_change: Percent = Field(Decimal("0.01"), gt=0, lt=1)
+    seen_within: Days = timedelta(days=14)
+    cost_within: Days = timedelta(days=30)
+    doubt_drop: Percent = Field(Decimal("0.4"), gt=0, lt=1)
+    unit_ratio: int = Field(20, ge=2)
+    platform: str = "tmall"
+    locks: Locks = Field(default="", validate_default=True)
+    deposit_holds: Days = timedelta(days=7)
+    watch: Literal["both", "rivals", "costs"] = "both"
+
+
+@automation(
+    "goods.reprice",
+    zh="调价建议",
+    en="Propose new prices after a competitor's move or a new cost",
+    reads=("items", "competitor_items", "price_changes", "purchases", "promotions"),
+    serves=("G3", "D3p"),
+    params=Reprice,
+)
+def reprice(frames: Frames, ask: Ask) -> Answer:
+    """Items on sale that a move touches: a competitor's price that changed since our own last change, or a delivery at another cost.
+
+    `items`, the proposals: after a competitor's move the reference price of `against`, after a new cost alone the price that keeps the
+    margin's share, one `max_step` at most; never under the floor at the dearer of the catalogue's and the last delivery's cost
+    (`at_floor`). `held`, no proposal and why: a price lock first. From the first warm-up or deposit of an official campaign to the last
+    second of its sale the price of a booked item is locked, as it is while a pre-sale of the item runs; an item of which nobody knows
+    whether it is booked counts as booked. `doubtful`: competitors' prices not taken at their word: after a coupon (said so, or fell by
+    `doubt_drop` at once), or so far from ours that yuan and fen are mixed up. `unknown_items`: cost or price unknown, or of mixed units.
+    """
+    offers = rival_offers(frames, ask)
+    rows = triggered(frames, ask, offers)
+    sure, free = pl.col("reason").is_null(), pl.col("held").is_null()
+    lists = {
+        "items": rows.filter(sure, free).with_columns(**proposal()).select(PROPOSED),
+        "held": rows.filter(sure, ~free).select(*REPRICED, reason="held"),
+        "doubtful": offers.filter(pl.col("doubt").is_not_null()).select(
+            "shop", "item_id", "competitor", "competitor_item_id", "title", "seen_on", "was_fen", "now_fen", reason="doubt"
+        ),
+        "unknown_items": rows.filter(~sure).select(*REPRICED, "reason"),
+    }  # fmt: skip
+    facts = of_every_shop(ask, reprice_facts(frames, ask, rows, lists)).with_columns(pl.exclude("shop", "seen_on").fill_null(0))
+    return Answer(_reprice_verdicts(facts, ask), lists)
+
+
+def _reprice_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
+    seen, year = duration_text(ask.params.seen_within), today(ask).year
+    counts = tuple(pl.col(name) for name in ("touched", "items", "at_floor", "held", "locked", "unknown_items", "doubtful"))
+    newest = pl.col("seen_on").cast(pl.String).fill_null("-")
+    return verdicts(
+        ask,
+        facts,
+        zh=pl.format("{}款受竞品调价或成本变动影响：{}款建议调价（{}款止于保底价），{}款暂不调（{}款在价格锁定期），{}款无法判断；{}条竞品价存疑", *counts),
+        en=pl.format("{} items touched by a move: {} proposals ({} stopped by the floor), {} held ({} in a price lock), {} unknown; {} competitors' prices in doubt", *counts),
+        lacks=[
+            Lack(pl.col("on_sale") == 0, "items: none on sale", "没有在售商品（缺商品）"),
+            Lack(
+                pl.lit(ask.params.watch != "costs") & (pl.col("offers") == 0),
+                pl.format(f"competitor_items: no price set against our items within {seen} (newest {{}})", newest),
+                pl.format(f"{seen}内没有对应本店商品的竞品价（最近{{}}）", newest),
+            ),
+            Lack(pl.lit(ask.params.watch != "rivals") & (pl.col("deliveries") == 0), "purchases: no delivery with a cost", "没有带成本的到货记录（缺采购）"),
+            Lack(
+                pl.lit(not has_calendar(ask)),
+                f"calendar: nothing for {ask.params.platform} in {year}, so price locks are unknown (give `locks`)",
+                f"没有{ask.params.platform}{year}年的活动日历，不知是否在价格锁定期（可用locks填写）",
+            ),
+            Lack(pl.col("unknown_items") > 0, pl.format("items: {} touched items without a sure cost or price", "unknown_items"), pl.format("{}款受影响的商品成本或价格不明", "unknown_items")),
+        ],
+        decided=pl.lit(has_calendar(ask)) & (pl.col("items") > 0),
+    )  # fmt: skip
+
+
+# --- goods.launch_train --------------------------------------------------------------------------------------------
+
+
+class LaunchTrain(Params):
+    """`weekdays`: when new items go live. `departs`: local time until which an item boards the train of the day. `holiday`: what becomes of
+    a train on a public holiday: it leaves on the `next` working day, is left out (`skip`) or leaves all the same (`keep`).
+    `stock_within`: days back the stock may have been counted; `min_stock`: pieces an item needs. `title_width`: what a title may hold,
+    Chinese characters count 2 (Taobao: 60). `patience`: an item whose listing day passed longer ago and is not on sale is no new item.
+    """
+
+    weekdays: Weekdays = "Tue, Fri"
+    departs: TimeOfDay = "10:00"
+    holiday: Literal["next", "skip", "keep"] = "next"
+    stock_within: Days = timedelta(days=7)
+    min_stock: int = Field(1, ge=1)
+    title_width: int = Field(60, ge=1)
+    patience: Days = timedelta(days=28)
+
+
+@automation(
+    "goods.launch_train",
+    zh="上新列车",
+    en="Which new items board the next launch train, and what keeps the others back",
+    reads=("items", "item_days", "stock"),
+    serves=("D1w",),
+    params=LaunchTrain,
+)
+def launch_train(frames: Frames, ask: Ask) -> Answer:
+    """New items (not on sale, named by no report yet) against the gate: title within the limit, price, stock counted, detail text, clean scan.
+
+    `items` board the next train, for a person to send off; `waiting` wait for the one after it, `missing` and `zh` say for what. What is
+    unknown keeps an item back as what is wrong does, and so does a scan with a term to review. `trains`: the next two, `planned` the
+    weekday each stands for. A train on a public holiday leaves on the next working day (`holiday`); two that fall on one day are one.
+    Where the holidays of the year are not announced the answer is unknown, for the day may be one.
+    """
+    first, second = next_trains(ask)
+    rows = passengers(frames, ask)
+    on_board = pl.col("missing") == ""
+    trains = pl.DataFrame([vars(first), vars(second)], schema={"leaves_on": pl.Date, "planned": pl.Date, "unsure": pl.Boolean})
+    shops = pl.DataFrame({"shop": ask.shops}, schema={"shop": pl.String})
+    lists = {
+        "items": rows.filter(on_board).drop("missing", "zh").with_columns(leaves_on=pl.lit(first.leaves_on)),
+        "waiting": rows.filter(~on_board).with_columns(waits_for=pl.lit(second.leaves_on)),
+        "trains": shops.join(trains, how="cross", maintain_order="left_right"),
+    }
+    facts = of_every_shop(ask, _train_facts(frames, ask, rows)).with_columns(pl.exclude("shop").fill_null(0))
+    return Answer(_train_verdicts(facts, ask, first, second), lists)
+
+
+def _train_facts(frames: Frames, ask: Ask, rows: pl.DataFrame) -> pl.DataFrame:
+    goods = known(frames, "items", ask).group_by("shop").agg(goods=pl.len().cast(pl.Int64)).collect()
+    boards, counted = pl.col("missing") == "", pl.col("stock_units").is_not_null()
+    sums = rows.group_by("shop").agg(
+        boards=boards.sum().cast(pl.Int64), waits=(~boards).sum().cast(pl.Int64), uncounted=(~counted).sum().cast(pl.Int64)
+    )
+    return goods.join(sums, on="shop", how="left")
+
+
+def _train_verdicts(facts: pl.DataFrame, ask: Ask, first: Train, second: Train) -> pl.DataFrame:
+    age, new = duration_text(ask.params.stock_within), pl.col("boards") + pl.col("waits")
+    return verdicts(
+        ask,
+        facts,
+        zh=pl.format(f"下一班{first.zh()}：{{}}款可上新，{{}}款等{second.leaves_on}", "boards", "waits"),
+        en=pl.format(f"the train of {first.leaves_on}: {{}} items board, {{}} wait for {second.leaves_on}", "boards", "waits"),
+        lacks=[
+            Lack(pl.col("goods") == 0, "items: none", "没有商品目录（缺商品）"),
+            Lack(
+                (new > 0) & (pl.col("uncounted") == new),
+                pl.format(f"stock: none of {{}} new items counted within {age}", new),
+                pl.format(f"{{}}款新品在{age}内都没有库存数据（缺库存）", new),
+            ),
+            Lack(
+                pl.lit(first.unsure),
+                f"holidays: those of {first.planned.year} are not announced",
+                f"{first.planned.year}年放假安排尚未公布，不能确定{first.planned}是否放假",
+            ),
+        ],
+    )
+
+
+# --- goods.weak_pages ----------------------------------------------------------------------------------------------
+
+
+class WeakPages(Params):
+    """`window`: days of reports; `min_days`: distinct days a shop needs, all of the window unless told. `ratio`: a page is weak when the
+    upper 95 % bound of its rate is under this share of the level of the others (70 %, a choice). `min_visitors`: with fewer an item is
+    thin and never weak, and fewer are no level to hold one against; `min_peers`: so many other items make a level.
+    `title_width`: what a title may hold, Chinese characters count 2 (Taobao: 60). `max_repeats`: a word more often in a title is
+    stuffing.
+    """
+
+    window: Days = timedelta(days=14)
+    min_days: int | None = None
+    ratio: Percent = Field(Decimal("0.7"), gt=0, le=1)
+    min_visitors: int = Field(100, ge=1)
+    min_peers: int = Field(3, ge=1)
+    title_width: int = Field(60, ge=1)
+    max_repeats: int = Field(2, ge=1)
+
+
+@automation(
+    "goods.weak_pages",
+    zh="详情页弱项",
+    en="Pages whose visitors put little in the cart, and titles to mend",
+    reads=("item_days", "items"),
+    serves=("G5", "U8", "D5"),
+    params=WeakPages,
+)
+def weak_pages(frames: Frames, ask: Ask) -> Answer:
+    """Add-to-cart rate = cart users / visitors, both summed over the window, against the other items of the category, else of the shop.
+
+    `items`: pages whose rate is surely low (Wilson's upper 95 % bound under `ratio` x level), by the cart users they lose against the
+    level: rework the detail page. `pages`: every judged page. The visitors of an item are people of a day each, so the rate is that of
+    visits by day. `titles`: wider than the platform takes, or one word more than `max_repeats` times (two Chinese characters, or a
+    Latin word). `unknown_items`: no visitors, more cart users than visitors, figures not reported.
+    """
+    rows = carts_of_items(frames, ask)
+    pages, titles = against_others(rows, ask), titles_to_mend(frames, ask)
+    unknown = rows.filter(pl.col("reason").is_not_null()).select("shop", "item_id", "title", "visitors", "cart_users", "days", "reason")
+    lists = {"items": pages.filter("weak").select(_PAGE), "pages": pages.select(*_PAGE, "weak", "thin"), "titles": titles, "unknown_items": unknown}
+    days = report_days(frames, ask, days_before(ask, ask.params.window)).select("shop", "days")
+    sums = pages.group_by("shop").agg(
+        judged=pl.col("level").count().cast(pl.Int64), thin=pl.col("thin").sum().cast(pl.Int64),
+        visitors=pl.col("visitors").sum(), carts=pl.col("cart_users").sum(),
+    )
+    facts = days.join(sums, on="shop", how="left")
+    for name, frame in (("weak", lists["items"]), ("titles", titles), ("unsure", unknown)):
+        facts = facts.join(frame.group_by("shop").agg(pl.len().cast(pl.Int64).alias(name)), on="shop", how="full", coalesce=True)
+    facts = of_every_shop(ask, facts).with_columns(pl.exclude("shop").fill_null(0))
+    return Answer(_page_verdicts(facts, ask), lists)
+
+
+_PAGE = ("shop", "item_id", "title", "category", "visitors", "cart_users", "rate", "upper", "level", "level_of", "peers", "lost_carts")
+
+
+def _page_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
+    span = ask.params.window.days
+    needed = ask.params.min_days or span
+    counts = (pl.col("weak"), pl.col("judged"), percent(pl.col("carts") / pl.col("visitors")), pl.col("thin"), pl.col("unsure"), pl.col("titles"))
+    return verdicts(
+        ask,
+        facts,
+        zh=pl.format(f"近{span}天{{}}/{{}}款加购率明显偏低（本店{{}}），建议改详情页；{{}}款访客偏少，{{}}款无法判断；{{}}个标题要改", *counts),
+        en=pl.format(f"{{}} of {{}} pages convert visitors to carts surely below the others in {span} days (shop {{}}); {{}} thin, {{}} unknown; {{}} titles to mend", *counts),
+        lacks=[
+            Lack(
+                pl.col("days") < needed,
+                pl.format(f"item_days: {{}} of {needed} days", pl.col("days")),
+                pl.format(f"商品日报只有{{}}天，需要{needed}天（缺商品日报）", pl.col("days")),
+            ),
+            Lack(
+                (pl.col("days") >= needed) & (pl.col("judged") == 0),
+                f"item_days: no item with visitors and cart users beside {ask.params.min_peers} others",
+                f"没有可比较加购率的商品（需要访客数、加购人数和至少{ask.params.min_peers}款其他商品）",
+            ),
+        ],
+    )  # fmt: skip
