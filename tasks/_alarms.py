@@ -68,7 +68,8 @@ def claim_rates(frames: Frames, ask: Ask) -> pl.DataFrame:
     """
     most, back = ask.params.baseline // DAY, ask.params.exposure // DAY
     ago = ((instant(ask.as_of) - pl.col("at")).dt.total_microseconds() // (DAY // timedelta(microseconds=1))).cast(pl.Int64)
-    paid = known(frames, "orders", ask).filter(has_happened("paid_at", ask)).select("shop", at="paid_at").group_by("shop", ago=ago).agg(paid=pl.len().cast(pl.Int64))
+    orders = known(frames, "orders", ask).filter(has_happened("paid_at", ask)).select("shop", at="paid_at")
+    paid = orders.group_by("shop", ago=ago).agg(paid=pl.len().cast(pl.Int64))
     money = ~pl.col("refund_kind").is_in(_NO_MONEY).fill_null(False)
     claims = (
         known(frames, "refunds", ask).filter(money, has_happened("created_at", ask))
@@ -150,4 +151,5 @@ def watch_numbers(ask: Ask) -> tuple[pl.Expr, ...]:
     """The figures of the watch's summary, `—` where unknown."""
     longest = (pl.col("longest") / 60).round(1)
     rates = (percent(pl.col(name)) for name in ("rate", "usual_rate"))
-    return tuple(map(said, (pl.col("waiting_now"), pl.col("late"), longest, pl.col("robot_only"), pl.col("claims"), pl.col("paid"), *rates, pl.col("alarms"))))
+    buyers, claims = (pl.col("waiting_now"), pl.col("late"), longest, pl.col("robot_only")), (pl.col("claims"), pl.col("paid"), *rates)
+    return tuple(map(said, (*buyers, *claims, pl.col("alarms"))))

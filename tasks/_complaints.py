@@ -57,8 +57,8 @@ def sold_beside(frames: Frames, ask: Ask) -> tuple[pl.DataFrame, pl.DataFrame]:
     window, most, back = (span // DAY for span in (ask.params.window, ask.params.baseline, ask.params.exposure))
     ago = (pl.lit(today(ask)) - local_date("paid_at", ask)).dt.total_days()
     recent = pl.col("paid_at") >= instant(ask.as_of - timedelta(days=window + most + back + 1))
-    paid = known(frames, "order_lines", ask).filter(has_happened("paid_at", ask), recent).group_by("shop", "item_id", ago=ago).agg(n=pl.len().cast(pl.Int64))
-    paid = paid.filter(pl.col("ago") >= 1)
+    lines = known(frames, "order_lines", ask).filter(has_happened("paid_at", ask), recent)
+    paid = lines.group_by("shop", "item_id", ago=ago).agg(n=pl.len().cast(pl.Int64)).filter(pl.col("ago") >= 1)
     days = paid.group_by("shop").agg(days=(pl.col("ago").max() - back + 1 - window).clip(0, most))
 
     def weight(first: pl.Expr, last: pl.Expr) -> pl.Expr:
@@ -77,10 +77,11 @@ def trend(cases: pl.DataFrame, by: list[str], days: pl.DataFrame, ask: Ask) -> p
     """Cases of each group in the window (`complaints`, of so many `buyers`) and in the shop's days of baseline (`before`)."""
     window = ask.params.window // DAY
     now = pl.col("ago") <= window
-    covered = cases.join(days, on="shop", how="left").with_columns(old=~now & (pl.col("ago") <= window + pl.col("days").fill_null(ask.params.baseline // DAY)))
+    back = window + pl.col("days").fill_null(ask.params.baseline // DAY)
+    covered = cases.join(days, on="shop", how="left").with_columns(old=~now & (pl.col("ago") <= back), buyer=pl.coalesce("buyer_id", "who"))
     return covered.group_by(by).agg(
         complaints=now.sum().cast(pl.Int64), before=pl.col("old").sum().cast(pl.Int64), total=pl.len().cast(pl.Int64),
-        buyers=pl.coalesce("buyer_id", "who").filter(now).n_unique().cast(pl.Int64), whole_buyers=pl.coalesce("buyer_id", "who").n_unique().cast(pl.Int64),
+        buyers=pl.col("buyer").filter(now).n_unique().cast(pl.Int64), whole_buyers=pl.col("buyer").n_unique().cast(pl.Int64),
     )  # fmt: skip
 
 
@@ -93,6 +94,6 @@ def rising(ask: Ask) -> pl.Expr:
 
 def with_expected(rows: pl.DataFrame, sold: pl.Expr, sold_before: pl.Expr) -> pl.DataFrame:
     """`expected` = cases before x sold / sold before, and `z`; null where the shop's baseline is shorter than 14 days or nothing was sold in it."""
-    known_ = (pl.col("days") >= _LEAST_DAYS) & (sold_before > 0)
-    expected = pl.when(known_.fill_null(False)).then(pl.col("before") * sold / sold_before)
+    enough = (pl.col("days") >= _LEAST_DAYS) & (sold_before > 0)
+    expected = pl.when(enough.fill_null(False)).then(pl.col("before") * sold / sold_before)
     return rows.with_columns(expected=expected.round(3), z=count_z(pl.col("complaints"), expected).round(2))

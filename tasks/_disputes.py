@@ -14,8 +14,9 @@ _ORDER = ["shop", "order_id"]
 
 
 def live(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    """After-sales that count as of then: `open` ones, and those that succeeded (settled later than as-of: open then). Refused and withdrawn ones do not."""
-    settled = has_happened("closed_at", ask) | (pl.col("closed_at").is_null() & pl.col("refund_status").is_in(["success", "refused", "closed"]).fill_null(False))
+    """After-sales that count as of then: `open` ones (also those settled later), and those that had succeeded; refused and withdrawn ones do not."""
+    ended = pl.col("refund_status").is_in(["success", "refused", "closed"]).fill_null(False)
+    settled = has_happened("closed_at", ask) | (pl.col("closed_at").is_null() & ended)
     return (
         known(frames, "refunds", ask)
         .filter(has_happened("created_at", ask))
@@ -42,7 +43,8 @@ def checked(frames: Frames, ask: Ask) -> pl.LazyFrame:
     line_paid = paid_of(frames, ask, "order_lines", ["order_id", "line_id"], "line_fen")
     rows = live(frames, ask).join(lines, on=[*_ORDER, "line_id"], how="left").join(line_paid, on=[*_ORDER, "line_id"], how="left")
     by_line = pl.col("line_id").is_not_null().all().over(_ORDER)
-    rows = rows.with_columns(part=pl.when(by_line).then("line_id").otherwise(pl.coalesce("item_id", "line_item")), money_fen=pl.when("money").then("amount_fen").otherwise(0))
+    part = pl.when(by_line).then("line_id").otherwise(pl.coalesce("item_id", "line_item"))
+    rows = rows.with_columns(part=part, money_fen=pl.when("money").then("amount_fen").otherwise(0))
     together = pl.col("part").is_null().any().over(_ORDER) & (pl.len().over(_ORDER) > 1)
     same = pl.len().over([*_ORDER, "part"]) > 1
     blank = pl.col("money_fen").is_null().any().over(_ORDER)

@@ -13,7 +13,8 @@ _SHIFT_GAIN = 0.3  # of the orders that would have to stand at another hour
 
 
 def by_hour(frames: Frames, ask: Ask, span: DayWindow) -> pl.DataFrame:
-    """Visitors and buyers of each local day and hour: shop, date, o_clock, visitors, buyers. Hours with a gap or with more buyers than visitors are left out."""
+    """Visitors and buyers of each local day and hour: shop, date, o_clock, visitors, buyers. Hours with a gap, or with more buyers than
+    visitors, are left out."""
     local = pl.col("hour").dt.convert_time_zone(ask.timezone.key)
     return (
         known(frames, "hours", ask)
@@ -90,7 +91,8 @@ def clock_shift(frames: Frames, sums: pl.DataFrame, ask: Ask, span: DayWindow) -
     first, last = (datetime.combine(day, time.min, ask.timezone) for day in (span.first, span.last + DAY))
     paid_then = has_happened("paid_at", ask) & pl.col("paid_at").is_between(instant(first), instant(last), closed="left")
     local = pl.col("paid_at").dt.convert_time_zone(ask.timezone.key)
-    paid = known(frames, "orders", ask).filter(paid_then).group_by("shop", o_clock=local.dt.hour().cast(pl.Int64)).agg(n=pl.len().cast(pl.Int64)).collect()
+    orders = known(frames, "orders", ask).filter(paid_then)
+    paid = orders.group_by("shop", o_clock=local.dt.hour().cast(pl.Int64)).agg(n=pl.len().cast(pl.Int64)).collect()
     both = _split(paid, "n", "q").join(_split(sums.select("shop", "o_clock", "buyers"), "buyers", "p"), on="shop", how="left")
     apart = [pl.sum_horizontal((pl.col(f"p{at}") - pl.col(f"q{(at + by) % 24}")).abs() for at in range(24)).round(9).alias(f"{by}") for by in range(24)]
     fits = both.select("shop", "orders", fits=pl.concat_list(apart))
@@ -103,4 +105,5 @@ def _split(rows: pl.DataFrame, value: str, name: str) -> pl.DataFrame:
     """Shares of the 24 hours as columns name0 .. name23, and their whole as `orders`."""
     at = [pl.col(value).filter(pl.col("o_clock") == hour).sum().alias(f"{name}{hour}") for hour in range(24)]
     wide = rows.group_by("shop").agg(*at, orders=pl.col(value).sum())
-    return wide.with_columns(pl.when(pl.col("orders") > 0).then(pl.col(f"{name}{hour}") / pl.col("orders")).alias(f"{name}{hour}") for hour in range(24))
+    each = (f"{name}{hour}" for hour in range(24))
+    return wide.with_columns(pl.when(pl.col("orders") > 0).then(pl.col(column) / pl.col("orders")).alias(column) for column in each)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 import polars as pl
 
 from ecops.automation import Ask, Frames
+from tasks._disputes import live
 from tasks._orders import effective_orders
 from tasks._rows import has_happened, instant, known
 from tasks._windows import DAY
@@ -73,7 +74,6 @@ def windows(frames: Frames, ask: Ask, policy: datetime) -> pl.DataFrame:
 
 def judged_claims(frames: Frames, ask: Ask, orders: pl.DataFrame) -> pl.DataFrame:
     """The after-sales still open with `standing`: in_time (also before the goods were signed for), late or unknown; late ones first."""
-    still = ~has_happened("closed_at", ask) & ((pl.col("refund_status") == "open").fill_null(True) | pl.col("closed_at").is_not_null())
     standing = (
         pl.when(pl.col("state") == "underway").then(pl.lit("in_time"))
         .when(pl.col("deadline").is_null()).then(pl.lit("unknown"))
@@ -81,7 +81,7 @@ def judged_claims(frames: Frames, ask: Ask, orders: pl.DataFrame) -> pl.DataFram
         .otherwise(pl.lit("late"))
     )
     order = {"late": 0, "unknown": 1, "in_time": 2}
-    claims = known(frames, "refunds", ask).filter(has_happened("created_at", ask), still).select("shop", "refund_id", "order_id", "amount_fen", asked_at="created_at")
+    claims = live(frames, ask).filter("open").select("shop", "refund_id", "order_id", "amount_fen", asked_at="created_at")
     return (
         claims.join(orders.lazy(), on=["shop", "order_id"], how="left")
         .with_columns(standing=standing, why=pl.when(pl.col("state").is_null()).then(pl.lit("order not known")).otherwise("why"))

@@ -20,7 +20,8 @@ def rostered(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
     begins = pl.col("shift_from").dt.convert_time_zone(ask.timezone.key).dt.date()
     return (
         known(frames, "shifts", ask)
-        .filter(pl.col("shift_from") < instant(window.until), pl.col("shift_until") > instant(window.since), pl.col("shift_until") > pl.col("shift_from"))
+        .filter(pl.col("shift_from") < instant(window.until), pl.col("shift_until") > instant(window.since))
+        .filter(pl.col("shift_until") > pl.col("shift_from"))
         .select("shop", "agent", "shift_from", "shift_until", trained_on=done, temporary=pl.col("temporary").fill_null(False), age=age, begins=begins)
         .with_columns(
             reason=pl.when(pl.col("trained_on").is_null()).then(pl.lit("never trained"))
@@ -80,7 +81,8 @@ def cover(shifts: pl.DataFrame, usual: pl.DataFrame, ask: Ask, window: Window) -
     expected = pl.when(pl.col("days") > 0).then(mean * float(ask.params.uplift))
     days = usual.lazy().select("shop", "days").unique()
     rows = grid.join(days, on="shop", how="left").join(usual.lazy().select("shop", "o_clock", "sessions"), on=["shop", "o_clock"], how="left")
-    rows = rows.join(duty, on=["shop", "hour"], how="left").with_columns(pl.col("seconds", "people", "permanent").fill_null(0), expected=expected.round(6))
+    rows = rows.join(duty, on=["shop", "hour"], how="left")
+    rows = rows.with_columns(pl.col("seconds", "people", "permanent").fill_null(0), expected=expected.round(6))
     rows = rows.with_columns(needed=(pl.col("expected") / ask.params.per_hour).ceil().clip(1).cast(pl.Int64))
     cause = (
         pl.when(pl.col("seconds") == 0).then(pl.lit("nobody"))
@@ -97,7 +99,8 @@ def cover(shifts: pl.DataFrame, usual: pl.DataFrame, ask: Ask, window: Window) -
 def _on_duty(shifts: pl.DataFrame, ask: Ask, window: Window) -> pl.LazyFrame:
     """Seconds of duty in each hour, and who is there: shop, hour, seconds, people, permanent."""
     first, last = pl.max_horizontal("shift_from", instant(window.since)).dt.truncate("1h"), pl.min_horizontal("shift_until", instant(window.until))
-    hours = _merged(shifts).lazy().with_columns(hour=pl.datetime_ranges(first, last, interval="1h", closed="left")).explode("hour").filter(pl.col("hour").is_not_null())
+    hours = _merged(shifts).lazy().with_columns(hour=pl.datetime_ranges(first, last, interval="1h", closed="left"))
+    hours = hours.explode("hour").filter(pl.col("hour").is_not_null())
     begins, ends = pl.max_horizontal("shift_from", "hour"), pl.min_horizontal("shift_until", pl.col("hour") + HOUR)
     each = hours.with_columns(seconds=(ends - begins).dt.total_seconds().clip(0)).group_by("shop", "hour", "agent").agg(
         seconds=pl.col("seconds").sum(), temporary=pl.col("temporary").any()
@@ -121,7 +124,8 @@ def _merged(shifts: pl.DataFrame) -> pl.DataFrame:
 
 
 def gaps(hours: pl.DataFrame, ask: Ask) -> pl.DataFrame:
-    """Hours with a gap, those that follow each other with one cause on one day as one row: shop, cause, from, until, needed (the most), on_duty (the least)."""
+    """Hours with a gap, those that follow each other with one cause on one day as one row: shop, cause, from, until, needed (the most) and
+    on_duty (the least)."""
     local = pl.col("hour").dt.convert_time_zone(ask.timezone.key)
     rows = hours.filter(pl.col("cause").is_not_null()).with_columns(date=local.dt.date())
     follows = (pl.col("hour") - pl.col("hour").shift(1) == HOUR) & (pl.col("date") == pl.col("date").shift(1))
@@ -129,6 +133,9 @@ def gaps(hours: pl.DataFrame, ask: Ask) -> pl.DataFrame:
     return (
         rows.with_columns(stretch=new.cum_sum())
         .group_by("shop", "stretch", "cause", maintain_order=True)
-        .agg(pl.col("hour").min().alias("from"), (pl.col("hour").max() + HOUR).alias("until"), needed=pl.col("needed").max(), on_duty=pl.col("on_duty").min())
+        .agg(
+            pl.col("hour").min().alias("from"), (pl.col("hour").max() + HOUR).alias("until"),
+            needed=pl.col("needed").max(), on_duty=pl.col("on_duty").min(),
+        )
         .drop("stretch")
     )

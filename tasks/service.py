@@ -101,7 +101,11 @@ def _reached(ask: Ask) -> pl.Expr:
 
 def _reply_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
     limit, span, target = ask.params.within_seconds, duration_text(ask.params.window), percent_text(ask.params.target)
-    good = {"share": (f"目标{target}", f"target {target}"), "p90": (f"p90≤{limit}秒", f"p90 <= {limit} s"), "median": (f"中位≤{limit}秒", f"median <= {limit} s")}
+    good = {
+        "share": (f"目标{target}", f"target {target}"),
+        "p90": (f"p90≤{limit}秒", f"p90 <= {limit} s"),
+        "median": (f"中位≤{limit}秒", f"median <= {limit} s"),
+    }
     zh_goal, en_goal = good[ask.params.judge]
     quoted = pl.col("platform_rate").is_not_null()
     reached = pl.when(quoted).then(pl.col("platform_rate") >= float(ask.params.target)).otherwise(_reached(ask))
@@ -114,11 +118,15 @@ def _reply_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
     return verdicts(
         ask,
         facts,
-        zh=pl.when(quoted).then(pl.format(f"平台口径30秒应答率{{}}（{{}}天，截至{{}}），{{}}（目标{target}）；平台不给中位与p90", *told, zh)).otherwise(
+        zh=pl.when(quoted)
+        .then(pl.format(f"平台口径30秒应答率{{}}（{{}}天，截至{{}}），{{}}（目标{target}）；平台不给中位与p90", *told, zh))
+        .otherwise(
             pl.format(f"{limit}秒应答率{{}}（{{}}/{{}}轮），{{}}（{zh_goal}）；中位{{}}秒，p90 {{}}秒，未回复{{}}轮；机器人独立接待{{}}轮未计；{{}}个客服时段未达标",
                       *figures[:3], zh, *figures[3:])
         ),
-        en=pl.when(quoted).then(pl.format(f"by the platform {{}} within 30 s ({{}} days to {{}}), {{}} (target {target}); no median, no p90", *told, en)).otherwise(
+        en=pl.when(quoted)
+        .then(pl.format(f"by the platform {{}} within 30 s ({{}} days to {{}}), {{}} (target {target}); no median, no p90", *told, en))
+        .otherwise(
             pl.format(f"{{}} within {limit} s ({{}} of {{}} turns), {{}} ({en_goal}); median {{}} s, p90 {{}} s, {{}} unanswered; {{}} turns of robots "
                       "left out; {} agent hours under target", *figures[:3], en, *figures[3:])
         ),
@@ -225,8 +233,8 @@ def _watch_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
         ask,
         facts,
         zh=pl.format(f"{{}}位买家等待回复，{{}}位超过{wait}（最久{{}}分钟），另有{{}}位只有机器人回复；24小时退款申请{{}}单，前{back}支付{{}}单，占{{}}（平时{{}}）；{{}}项告警", *numbers),
-        en=pl.format(f"{{}} buyers wait, {{}} for over {wait} (longest {{}} min), {{}} more heard a robot only; {{}} orders with a claim in 24 h, {{}} paid in {back}, {{}} "
-                     "(usual {}); {} alarms", *numbers),
+        en=pl.format(f"{{}} buyers wait, {{}} for over {wait} (longest {{}} min), {{}} more heard a robot only; {{}} orders with a claim in 24 h, "
+                     f"{{}} paid in {back}, {{}} (usual {{}}); {{}} alarms", *numbers),
         lacks=[
             *feeds,
             Lack(
@@ -296,7 +304,8 @@ def _hour_findings(ask: Ask) -> dict[str, pl.Expr]:
 def _hour_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
     days, nights, least = duration_text(ask.params.window), ask.params.min_nights, ask.params.min_visitors
     block = f"{ask.params.small_from:02}:00-{ask.params.small_until:02}:00"
-    rates = (percent(pl.col("conversion")), pl.col("buyers"), pl.col("visitors"), percent(pl.col("lower")), percent(pl.col("day_conversion")), percent(pl.col("day_upper")))
+    share = {name: percent(pl.col(name)) for name in ("conversion", "lower", "day_conversion", "day_upper")}
+    rates = (share["conversion"], pl.col("buyers"), pl.col("visitors"), share["lower"], share["day_conversion"], share["day_upper"])
     served = pl.col("unserved") < ask.params.min_unserved
     zh_end, en_end = (
         pl.when(~pl.col("better")).then(pl.lit(same)).when(served).then(pl.format(few, said(pl.col("unserved")))).otherwise(
@@ -414,7 +423,9 @@ def _quality_items(told: pl.DataFrame, sold: pl.DataFrame, days: pl.DataFrame, a
     total, lines = pl.col("total"), pl.col("lines").fill_null(0)
     others, other_lines = total.sum().over("shop") - total, lines.sum().over("shop") - lines
     rows = with_expected(rows, pl.col("sold"), pl.col("sold_before")).with_columns(
-        rate=pl.when(lines > 0).then(total / lines), lower=wilson_lower(total, lines), rate_of_others=pl.when(other_lines > 0).then(others / other_lines)
+        rate=pl.when(lines > 0).then(total / lines),
+        lower=wilson_lower(total, lines),
+        rate_of_others=pl.when(other_lines > 0).then(others / other_lines),
     )
     stands_out = (total >= ask.params.min_complaints) & (pl.col("whole_buyers") >= ask.params.min_buyers)
     stands_out = (stands_out & (pl.col("lower") >= ask.params.share_ratio * pl.col("rate_of_others"))).fill_null(False)
@@ -434,7 +445,8 @@ def _complaint_facts(frames: Frames, ask: Ask, told: pl.DataFrame, reasons: pl.D
     newest = pl.concat([known(frames, kind, ask).select("shop", "created_at") for kind in ("reviews", "refunds")])
     feed = newest.group_by("shop").agg(newest_on=local_date("created_at", ask).max()).collect()
     now = told.filter(pl.col("ago") <= ask.params.window // DAY)
-    counts = now.group_by("shop").agg(complaints=pl.struct("who", "item_id").n_unique().cast(pl.Int64), other=(pl.col("topic") == OTHER).sum().cast(pl.Int64))
+    other = (pl.col("topic") == OTHER).sum().cast(pl.Int64)
+    counts = now.group_by("shop").agg(complaints=pl.struct("who", "item_id").n_unique().cast(pl.Int64), other=other)
     named = {"top": pl.format("{}{}", "zh", "complaints").str.join("、"), "top_en": pl.format("{} {}", "topic", "complaints").str.join(", ")}
     top = reasons.filter("vital").group_by("shop", maintain_order=True).agg(**named)
     facts = pl.concat([feed, counts, top, days], how="align_full")
@@ -443,15 +455,16 @@ def _complaint_facts(frames: Frames, ask: Ask, told: pl.DataFrame, reasons: pl.D
 
 def _complaint_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
     window, share = duration_text(ask.params.window), percent_text(ask.params.share)
-    counts = (pl.col("rising"), pl.col("to_check"), pl.col("other"))
+    ends = (pl.col("rising"), pl.col("to_check"), pl.col("other"))
+    zh, en = ((pl.col("complaints"), pl.col(top), *ends) for top in ("top", "top_en"))
     none = pl.col("newest_on").is_null()
     stale = pl.col("newest_on") < today(ask) - ask.params.window
-    least, back = 14, duration_text(ask.params.exposure)
+    least, back, days = 14, duration_text(ask.params.exposure), pl.col("days").fill_null(0)
     return verdicts(
         ask,
         facts,
-        zh=pl.format(f"近{window}投诉{{}}起，主要原因（占{share}）：{{}}；{{}}类上升，{{}}款商品转品控；{{}}条未能归类", pl.col("complaints"), pl.col("top"), *counts),
-        en=pl.format(f"{{}} complaints in {window}; {share} are {{}}; {{}} reasons rise, {{}} items for quality control; {{}} not classified", pl.col("complaints"), pl.col("top_en"), *counts),
+        zh=pl.format(f"近{window}投诉{{}}起，主要原因（占{share}）：{{}}；{{}}类上升，{{}}款商品转品控；{{}}条未能归类", *zh),
+        en=pl.format(f"{{}} complaints in {window}; {share} are {{}}; {{}} reasons rise, {{}} items for quality control; {{}} not classified", *en),
         lacks=[
             Lack(none, "reviews, refunds: none", "没有评价和退款数据"),
             Lack(
@@ -460,9 +473,9 @@ def _complaint_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
                 pl.format(f"{window}内评价和退款没有更新（最近{{}}）", pl.col("newest_on").cast(pl.String)),
             ),
             Lack(
-                ~none & (pl.col("days").fill_null(0) < least),
-                pl.format(f"order_lines: {{}} days of baseline with {back} of sales before them, {least} needed for a trend", pl.col("days").fill_null(0)),
-                pl.format(f"订单明细只够{{}}天基线（每天还需之前{back}的销售），看趋势需要{least}天", pl.col("days").fill_null(0)),
+                ~none & (days < least),
+                pl.format(f"order_lines: {{}} days of baseline with {back} of sales before them, {least} needed for a trend", days),
+                pl.format(f"订单明细只够{{}}天基线（每天还需之前{back}的销售），看趋势需要{least}天", days),
             ),
         ],
         decided=~stale & (pl.col("to_check") > 0),
@@ -508,7 +521,8 @@ def return_deadline(frames: Frames, ask: Ask) -> Answer:
     items = judged_claims(frames if policy else {}, ask, rows)
     columns = ("shop", "order_id", "created_at", "promised_days", "signed_at", "deadline")
     still, unknown = rows.filter(pl.col("state") == "open"), rows.filter(pl.col("state") == "unknown")
-    lists = {"items": items, "orders": still.select(columns), "unknown_orders": unknown.select("shop", "order_id", "created_at", "promised_days", "why")}
+    unknown = unknown.select("shop", "order_id", "created_at", "promised_days", "why")
+    lists = {"items": items, "orders": still.select(columns), "unknown_orders": unknown}
     if policy is None:
         text = f"policy: {ask.params.policy!r} is neither an anchor of the run nor a date"
         return Answer(unknown_for_all(ask, text, f"policy：“{ask.params.policy}”既不是本次运行的锚点也不是日期"), lists)
@@ -590,7 +604,8 @@ def disputes(frames: Frames, ask: Ask) -> Answer:
         .sort("shop", "due_at", "refund_id")
         .collect()
     )
-    counts = [(pl.col(by) == name).sum().cast(pl.Int64).alias(name) for by, name in (("state", "overdue"), ("state", "soon"), ("check", "twice"), ("check", "exceeds"))]
+    named = (("state", "overdue"), ("state", "soon"), ("check", "twice"), ("check", "exceeds"))
+    counts = [(pl.col(by) == name).sum().cast(pl.Int64).alias(name) for by, name in named]
     queue = items.group_by("shop").agg(
         *counts, open=pl.len().cast(pl.Int64), unchecked=(pl.col("check") == "unknown").sum().cast(pl.Int64), least_left=pl.col("hours_left").min()
     )
