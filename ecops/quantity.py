@@ -8,6 +8,7 @@ import re
 from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 
+_MAX_DIGITS = 40
 _UNITS = {"m": "minutes", "min": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 _DURATION = re.compile(r"(?P<number>\d+)\s*(?P<unit>min|m|h|d|w)", re.ASCII)
 
@@ -42,7 +43,10 @@ def parse_duration(value: object) -> timedelta:
     match = _DURATION.fullmatch(str(value).strip())
     if not match:
         raise ValueError(f"{value!r} is not a duration: write a whole number with m, h, d or w, such as 90m or 30d")
-    return timedelta(**{_UNITS[match["unit"]]: int(match["number"])})
+    try:
+        return timedelta(**{_UNITS[match["unit"]]: int(match["number"])})
+    except OverflowError as error:
+        raise ValueError(f"{value!r} is longer than the calendar") from error
 
 
 def _decimal(text: str) -> Decimal:
@@ -50,6 +54,7 @@ def _decimal(text: str) -> Decimal:
         number = Decimal(text.strip())
     except InvalidOperation as error:
         raise ValueError(f"{text!r} is not a number") from error
-    if not number.is_finite():
+    # Python would write 1e999999999 out in full, for hours.
+    if not number.is_finite() or abs(number.adjusted()) > _MAX_DIGITS:
         raise ValueError(f"{text!r} is not a number")
     return number

@@ -15,6 +15,7 @@ from sqlalchemy import select
 from ecops.calculate import calculate
 from ecops.engine.plan import make_plan
 from ecops.playbook.model import Playbook
+from ecops.playbook.params import example_of
 from ecops.service import gates, items, launch, sweep, work
 from ecops.store import tables as t
 from ecops.store.database import Store
@@ -181,9 +182,6 @@ def rehearse(playbook: Playbook, day: date, shops: Sequence[Mapping[str, Any]], 
     return result
 
 
-_EXAMPLES = {"money": "1000000", "percent": "8%", "integer": 1, "number": "1", "text": "rehearsal", "flag": True, "date": "2026-01-01", "duration": "1d"}
-
-
 def _with_examples(playbook: Playbook, given: Mapping[str, Any]) -> dict[str, Any]:
-    missing = {name: param.choices[0] if param.type == "choice" else _EXAMPLES[param.type] for name, param in playbook.params.items() if param.required and name not in given}
+    missing = {name: example_of(param) for name, param in playbook.params.items() if param.required and name not in given}
     return missing | dict(given)

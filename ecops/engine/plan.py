@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, timedelta
 from graphlib import TopologicalSorter
+from zoneinfo import ZoneInfo
 
 from ecops.errors import BadCall
 from ecops.playbook.check import needs_of
-from ecops.playbook.dates import DAY, LAUNCH, READY, BadRule, DateRule, Moment, parse_moment, resolve
+from ecops.playbook.dates import DAY, LAUNCH, READY, BadRule, DateRule, Moment, from_the_wall, midnight, on_the_wall, parse_moment, resolve, shift
 from ecops.playbook.model import Playbook, Step
 
 
@@ -37,16 +38,19 @@ class Plan:
 
 
 def make_plan(playbook: Playbook, day: date, launched_at: datetime, given: Mapping[str, str]) -> Plan:
-    """Resolve every anchor and date rule. Raises BadCall for an anchor nobody knows or a required one without a time."""
-    anchors = resolve_anchors(playbook, day, launched_at, given)
-    return Plan(anchors, tuple(_plan_step(playbook, step, ordinal, anchors) for ordinal, step in enumerate(playbook.steps)))
+    """Resolve every anchor and date rule. Raises BadCall for an anchor nobody knows, a required one without a time, a day outside the calendar."""
+    try:
+        anchors = resolve_anchors(playbook, day, launched_at, given)
+        return Plan(anchors, tuple(_plan_step(playbook, step, ordinal, anchors) for ordinal, step in enumerate(playbook.steps)))
+    except BadRule as error:
+        raise BadCall(f"{playbook.playbook} cannot be dated for {day}: {error}.") from error
 
 
 def resolve_anchors(playbook: Playbook, day: date, launched_at: datetime, given: Mapping[str, str]) -> dict[str, datetime]:
     """All anchors, and D and launch beside them."""
     if unknown := set(given) - set(playbook.anchors):
         raise BadCall(f"{playbook.playbook} has no anchor {', '.join(sorted(unknown))}; it knows: {', '.join(playbook.anchors) or 'none'}.")
-    anchors = {DAY: datetime.combine(day, time(), playbook.zone).astimezone(UTC), LAUNCH: launched_at}
+    anchors = {DAY: midnight(day, playbook.zone), LAUNCH: launched_at}
     graph = {name: {anchor.rule.base} if anchor.rule and name not in given else set() for name, anchor in playbook.anchors.items()}
     for name in TopologicalSorter(graph).static_order():
         if name in playbook.anchors:
@@ -84,11 +88,19 @@ def due_when_ready(playbook: Playbook, step: Step, due: datetime | None, ready: 
     return resolve(step.due, {READY: ready}, playbook.zone).at
 
 
-def next_round(step: Step, at: datetime, until: datetime, now: datetime) -> datetime | None:
+def next_round(step: Step, at: datetime, until: datetime, now: datetime, zone: ZoneInfo) -> datetime | None:
     """The next moment of a repeating step after the round `at`: the latest one missed, else the coming one; None at its end.
 
-    A machine that was off catches up once, with the newest round, never with a storm of old ones.
+    A machine that was off catches up once, with the newest round, never with a storm of old ones. Rounds of whole days keep
+    their time of day when the clocks change.
     """
+    if step.every % timedelta(days=1):
+        return _next_round(step, at, until, now)
+    found = _next_round(step, *(on_the_wall(moment, zone) for moment in (at, until, now)))
+    return found and from_the_wall(found, zone)
+
+
+def _next_round(step: Step, at: datetime, until: datetime, now: datetime) -> datetime | None:
     following = at + step.every
     if now > following:
         following += ((now - following) // step.every) * step.every
@@ -112,6 +124,6 @@ def rungs(playbook: Playbook, step: Step, due: datetime | None, opened: datetime
     if due is None:
         return []
     roles = step.approval.by if step.approval else (playbook.role_of(step),)
-    moments = [(index, due + span) for index, span in enumerate(step.remind)]
+    moments = [(index, shift(due, span, playbook.zone)) for index, span in enumerate(step.remind)]
     reminders = [Rung("remind", index, at, role) for index, at in moments if at >= opened for role in roles]
-    return reminders + [Rung("escalate", index, max(due + rung.after, opened), rung.to) for index, rung in enumerate(step.escalate)]
+    return reminders + [Rung("escalate", index, max(shift(due, rung.after, playbook.zone), opened), rung.to) for index, rung in enumerate(step.escalate)]

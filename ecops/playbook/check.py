@@ -1,41 +1,22 @@
 """What can be known about a playbook before anyone launches it, as problems with a place and a remedy."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
-from difflib import get_close_matches
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from pydantic import ValidationError
 
 from ecops.playbook.dates import DAY, LAUNCH, READY, DateRule
-from ecops.playbook.model import Each, Playbook, Step
-from ecops.playbook.params import read_param
+from ecops.playbook.model import ROLES, Each, Playbook, Step
+from ecops.playbook.params import read_bound, read_param
+from ecops.playbook.problem import ERROR, WARNING, Problem, find, near, problem
 from ecops.playbook.source import Path, Places, Trouble, load
-from ecops.playbook.template import attributes_used, names_used
+from ecops.playbook.template import attributes_used
+from ecops.playbook.texts import check_texts
+from ecops.playbook.times import check_times, needs_of
 
-ERROR, WARNING = "error", "warning"
-REFUSED_REWARD = ("好评返现", "好评有礼", "五星返现")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """One finding. `severity` is error (cannot be launched) or warning."""
-
-    file: str
-    line: int
-    column: int
-    code: str
-    message: str
-    remedy: str
-    severity: str = ERROR
-
-    def to_json(self) -> dict:
-        """The fields of `ecops playbook check --json`."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.severity} [{self.code}] {self.message} {self.remedy}"
+__all__ = ["ERROR", "WARNING", "Problem", "TaskFacts", "needs_of", "read_playbook"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +27,14 @@ class TaskFacts:
     try_params: Any  # callable(dict) -> None, raising ValueError
 
 
-def read_playbook(text: str, file: str, tasks: Mapping[str, TaskFacts]) -> tuple[Playbook | None, list[Problem]]:
-    """Text -> (the playbook, or None when it cannot stand; every problem found, in order of place)."""
+Others = Callable[[str], Playbook | None]
+
+
+def read_playbook(text: str, file: str, tasks: Mapping[str, TaskFacts], others: Others | None = None) -> tuple[Playbook | None, list[Problem]]:
+    """Text -> (the playbook, or None when it cannot stand; every problem found, in order of place).
+
+    `others` gives the playbook of a key, for what follows this one; without it that is not looked at.
+    """
     try:
         data, places = load(text)
     except Trouble as trouble:
@@ -57,28 +44,42 @@ def read_playbook(text: str, file: str, tasks: Mapping[str, TaskFacts]) -> tuple
     try:
         playbook = Playbook.model_validate(data)
     except ValidationError as error:
-        return None, sorted((_from_pydantic(detail, file, places) for detail in error.errors()), key=_place)
-    problems = sorted((replace(problem, file=file) for problem in _check(playbook, places, tasks)), key=_place)
-    fatal = any(problem.severity == ERROR for problem in problems)
+        found = [_from_pydantic(detail, file, places) for detail in error.errors() if not _beside_the_point(detail, data)]
+        return None, sorted({(one.line, one.column, one.code, one.remedy): one for one in reversed(found)}.values(), key=_place)
+    problems = sorted((replace(one, file=file) for one in _check(playbook, places, tasks, others)), key=_place)
+    fatal = any(one.severity == ERROR for one in problems)
     return (None if fatal else playbook), problems
 
 
-def _place(problem: Problem) -> tuple:
-    return problem.line, problem.column, problem.code, problem.message
+def _place(one: Problem) -> tuple:
+    return one.line, one.column, one.code, one.message
 
 
-def _find(places: Places, path: Path) -> tuple[int, int]:
-    while path not in places and path:
-        path = path[:-1]
-    return places.get(path, (1, 1))
+def _beside_the_point(detail: Mapping[str, Any], data: Any) -> bool:
+    """What follows only from another mistake: a list too short because its items are wrong, the form of checklist that was not written."""
+    path = detail["loc"]
+    if detail["type"] == "too_short" and detail["input"]:
+        return True
+    if len(path) < 4 or path[2] != "checklist":
+        return False
+    written = data["steps"][path[1]]["checklist"]
+    return isinstance(written, dict) != (path[3] == "Each")
 
 
 def _from_pydantic(detail: Mapping[str, Any], file: str, places: Places) -> Problem:
     path = tuple(part for part in detail["loc"] if not (isinstance(part, str) and ("[" in part or part in ("Each", "tuple"))))
-    line, column = _find(places, path)
+    line, column = find(places, path)
     field = ".".join(str(part + 1 if isinstance(part, int) else part) for part in path) or "the playbook"
     message, remedy = _wording(detail)
     return Problem(file, line, column, detail["type"].replace("_", "-"), f"{field}: {message}.", remedy)
+
+
+_SHAPES = {
+    "tuple_type": "this must be a list, such as [a, b]",
+    "model_type": "this must be a group of fields, such as {zh: ..., en: ...}",
+    "dict_type": "this must be a group of fields, such as {name: value}",
+    "string_type": "this must be a text; put quotes around it",
+}
 
 
 def _wording(detail: Mapping[str, Any]) -> tuple[str, str]:
@@ -91,37 +92,89 @@ def _wording(detail: Mapping[str, Any]) -> tuple[str, str]:
         return f"{detail['input']!r} has the wrong form", f"It must match {context.get('pattern')}."
     if kind == "value_error":
         return str(context.get("error", detail["msg"])), "Correct it as the sentence says."
+    if kind in _SHAPES:
+        return _SHAPES[kind], "Correct the value; docs/playbooks.md shows every field by example."
     return f"{detail['msg'][:1].lower()}{detail['msg'][1:]}", "Correct the value; docs/playbooks.md shows every field by example."
 
 
-def _check(playbook: Playbook, places: Places, tasks: Mapping[str, TaskFacts]) -> Iterator[Problem]:
+def _check(playbook: Playbook, places: Places, tasks: Mapping[str, TaskFacts], others: Others | None) -> Iterator[Problem]:
     yield from _unique_ids(playbook, places)
     yield from _anchors(playbook, places)
     yield from _params(playbook, places)
     yield from _graph(playbook, places)
+    yield from _roles(playbook, places)
+    yield from _schedule(playbook, places)
+    yield from _then(playbook, places, others)
+    yield from check_texts(playbook, places)
+    yield from check_times(playbook, places)
     for index, step in enumerate(playbook.steps):
         at = ("steps", index)
         yield from _step_rules(playbook, step, at, places)
         yield from _step_names(playbook, step, at, places, tasks)
-        yield from _step_texts(playbook, step, at, places)
         yield from _step_habits(playbook, step, at, places)
-
-
-def _problem(places: Places, path: Path, code: str, message: str, remedy: str, severity: str = ERROR) -> Problem:
-    return Problem("", *_find(places, path), code, message, remedy, severity)
-
-
-def _near(word: str, known) -> str:
-    close = get_close_matches(word, list(known), n=1)
-    return f"Did you mean {close[0]}?" if close else f"Known: {', '.join(sorted(known)) or 'none'}."
 
 
 def _unique_ids(playbook: Playbook, places: Places) -> Iterator[Problem]:
     seen: set[str] = set()
     for index, step in enumerate(playbook.steps):
         if step.id in seen:
-            yield _problem(places, ("steps", index, "id"), "duplicate-step", f"Two steps are called {step.id}.", "Rename one of them.")
+            yield problem(places, ("steps", index, "id"), "duplicate-step", f"Two steps are called {step.id}.", "Rename one of them.")
         seen.add(step.id)
+        yield from _unique_items(step, index, places)
+
+
+def _unique_items(step: Step, index: int, places: Places) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for position, item in enumerate(step.checklist if isinstance(step.checklist, tuple) else ()):
+        if item.id in seen:
+            yield problem(places, ("steps", index, "checklist", position, "id"), "duplicate-item", f"Two items of {step.id} are called {item.id}.", "Rename one of them.")
+        if item.id:
+            seen.add(item.id)
+
+
+def _roles(playbook: Playbook, places: Places) -> Iterator[Problem]:
+    """Every role that is named is one of the eleven, so that work reaches somebody."""
+    for path, role in [(("owner",), playbook.owner), *((("steps", index, *path), role) for index, step in enumerate(playbook.steps) for path, role in _roles_of(step))]:
+        if role not in ROLES:
+            yield problem(places, path, "unknown-role", f"There is no role {role}.", near(role, ROLES))
+
+
+def _roles_of(step: Step) -> Iterator[tuple[Path, str]]:
+    if step.role:
+        yield ("role",), step.role
+    yield from ((("approval", "by", position), role) for position, role in enumerate(step.approval.by if step.approval else ()))
+    yield from ((("escalate", position, "to"), rung.to) for position, rung in enumerate(step.escalate))
+    yield from ((("checklist", position, "role"), item.role) for position, item in enumerate(step.checklist if isinstance(step.checklist, tuple) else ()) if item.role)
+
+
+def _schedule(playbook: Playbook, places: Places) -> Iterator[Problem]:
+    """A firing has no words: what a launch must be told needs a value of its own."""
+    if playbook.schedule:
+        yield from (problem(places, ("params", name), "schedule", f"A scheduled playbook is launched by nobody who could give {name}.", "Give it a 'default' instead of 'required'.") for name, param in playbook.params.items() if param.required)
+        yield from (problem(places, ("anchors", name), "schedule", f"A scheduled playbook is launched by nobody who could give the anchor {name}.", "Give it 'at' or 'default'.") for name, anchor in playbook.anchors.items() if anchor.rule is None)
+
+
+def _then(playbook: Playbook, places: Places, others: Others | None) -> Iterator[Problem]:
+    """What follows the run's end must be there, and must take what it is given."""
+    if playbook.then is None:
+        return
+    known, rule = set(playbook.anchors) | {DAY, LAUNCH}, playbook.then.day
+    if not rule.moment and rule.base not in known:
+        yield problem(places, ("then", "day"), "unknown-anchor", _unknown_base("day", rule), near(rule.base, known))
+    if others is None:
+        return
+    following = playbook if playbook.then.playbook == playbook.playbook else others(playbook.then.playbook)
+    if following is None:
+        yield problem(places, ("then", "playbook"), "unknown-playbook", f"There is no playbook {playbook.then.playbook} that could follow, or it has errors.", "'ecops playbook list' shows all.")
+        return
+    for name in set(playbook.then.with_) - set(following.params):
+        yield problem(places, ("then", "with", name), "unknown-param", f"{following.playbook} has no parameter {name}.", near(name, following.params))
+    for name, param in following.params.items():
+        if param.required and name not in playbook.then.with_:
+            yield problem(places, ("then",), "missing-param", f"{following.playbook} needs the parameter {name}.", f"Add it under 'with', such as {name}: ...")
+    for name, anchor in following.anchors.items():
+        if anchor.rule is None:
+            yield problem(places, ("then", "playbook"), "missing-anchor", f"{following.playbook} needs the anchor {name}, which only a person can give.", f"Give {name} a 'default' there.")
 
 
 def _anchors(playbook: Playbook, places: Places) -> Iterator[Problem]:
@@ -130,33 +183,30 @@ def _anchors(playbook: Playbook, places: Places) -> Iterator[Problem]:
     for name, anchor in playbook.anchors.items():
         path = ("anchors", name)
         if name in (DAY, LAUNCH, READY):
-            yield _problem(places, path, "reserved-anchor", f"The name {name} has a meaning of its own.", "Choose another name.")
+            yield problem(places, path, "reserved-anchor", f"The name {name} has a meaning of its own.", "Choose another name.")
         if anchor.rule and not anchor.rule.moment:
             graph[name] = {anchor.rule.base}
             if anchor.rule.base not in known:
-                yield _problem(places, path, "unknown-anchor", f"The anchor {name} counts from {anchor.rule.base}, which does not exist.", _near(anchor.rule.base, known))
+                yield problem(places, path, "unknown-anchor", f"The anchor {name} counts from {anchor.rule.base}, which does not exist.", near(anchor.rule.base, known))
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        yield _problem(places, ("anchors", error.args[1][0]), "anchor-cycle", f"Anchors count from each other: {' -> '.join(error.args[1])}.", "Give one of them a rule of its own.")
+        yield problem(places, ("anchors", error.args[1][0]), "anchor-cycle", f"Anchors count from each other: {' -> '.join(error.args[1])}.", "Give one of them a rule of its own.")
 
 
 def _params(playbook: Playbook, places: Places) -> Iterator[Problem]:
     for name, param in playbook.params.items():
-        for field in ("default", "min", "max"):
+        for field in ("min", "max", "default"):
             value = getattr(param, field)
-            if value is None or (field != "default" and param.type in ("text", "flag", "choice")):
-                continue
             try:
-                read_param(param if field == "default" else param.model_copy(update={"min": None, "max": None}), value)
+                if value is not None:
+                    read_param(param, value) if field == "default" else read_bound(param, field)
             except ValueError as error:
-                yield _problem(places, ("params", name, field), "bad-value", f"'{field}' of the parameter {name}: {error}.", "Correct it.")
-
-
-def needs_of(step: Step) -> tuple[str, ...]:
-    """What a step waits for: its `needs`, and the task whose outcome its checklist is made of."""
-    source = (step.checklist.step,) if isinstance(step.checklist, Each) else ()
-    return tuple(dict.fromkeys((*step.needs, *source)))
+                yield problem(places, ("params", name, field), "bad-value", f"'{field}' of the parameter {name}: {error}.", "Correct it.")
+                break
+        else:
+            if param.min is not None and param.max is not None and read_bound(param, "min") > read_bound(param, "max"):
+                yield problem(places, ("params", name, "max"), "bad-value", f"No value of the parameter {name} lies between its min {param.min} and max {param.max}.", "Swap them.")
 
 
 def _graph(playbook: Playbook, places: Places) -> Iterator[Problem]:
@@ -164,12 +214,12 @@ def _graph(playbook: Playbook, places: Places) -> Iterator[Problem]:
     for index, step in enumerate(playbook.steps):
         for position, need in enumerate(step.needs):
             if need not in ids:
-                yield _problem(places, ("steps", index, "needs", position), "unknown-step", f"{step.id} needs {need}, which does not exist.", _near(need, ids))
+                yield problem(places, ("steps", index, "needs", position), "unknown-step", f"{step.id} needs {need}, which does not exist.", near(need, ids))
     try:
         TopologicalSorter({step.id: [need for need in needs_of(step) if need in ids] for step in playbook.steps}).prepare()
     except CycleError as error:
         loop = error.args[1]
-        yield _problem(places, ("steps", ids[loop[0]], "needs"), "cycle", f"Steps wait for each other: {' -> '.join(loop)}.", "Remove one of these needs.")
+        yield problem(places, ("steps", ids[loop[0]], "needs"), "cycle", f"Steps wait for each other: {' -> '.join(loop)}.", "Remove one of these needs.")
 
 
 def _step_rules(playbook: Playbook, step: Step, at: Path, places: Places) -> Iterator[Problem]:
@@ -177,7 +227,7 @@ def _step_rules(playbook: Playbook, step: Step, at: Path, places: Places) -> Ite
     for field, rule in (("start", step.start), ("from", step.from_), ("until", step.until), ("due", step.due)):
         allowed = known | {READY} if field == "due" else known
         if rule and not rule.moment and rule.base not in allowed:
-            yield _problem(places, (*at, field), "unknown-anchor", _unknown_base(field, rule), _near(rule.base, allowed))
+            yield problem(places, (*at, field), "unknown-anchor", _unknown_base(field, rule), near(rule.base, allowed))
 
 
 def _unknown_base(field: str, rule: DateRule) -> str:
@@ -191,72 +241,48 @@ def _unknown_base(field: str, rule: DateRule) -> str:
 def _step_names(playbook: Playbook, step: Step, at: Path, places: Places, tasks: Mapping[str, TaskFacts]) -> Iterator[Problem]:
     ids = {other.id: other for other in playbook.steps}
     if step.stage not in playbook.stages:
-        yield _problem(places, (*at, "stage"), "unknown-stage", f"{step.id} is in the stage {step.stage}, which does not exist.", _near(str(step.stage), playbook.stages))
+        yield problem(places, (*at, "stage"), "unknown-stage", f"{step.id} is in the stage {step.stage}, which does not exist.", near(str(step.stage), playbook.stages))
     if step.task:
         yield from _task_call(step, at, places, tasks)
+    yield from _asked_of_all(step, ids, at, places)
     if isinstance(step.checklist, Each):
         source = ids.get(step.checklist.step)
         if source is None or not source.task:
-            yield _problem(places, (*at, "checklist", "each"), "unknown-step", f"{step.id} takes its items from {step.checklist.step}, which is no task of this playbook.", _near(step.checklist.step, [key for key, other in ids.items() if other.task]))
+            yield problem(places, (*at, "checklist", "each"), "unknown-step", f"{step.id} takes its items from {step.checklist.step}, which is no task of this playbook.", near(step.checklist.step, [key for key, other in ids.items() if other.task]))
         elif source.per_shop != step.per_shop:
-            yield _problem(places, (*at, "checklist", "each"), "scope", f"{step.id} and {source.id} differ in scope.", "Give both the same 'scope'.")
+            yield problem(places, (*at, "checklist", "each"), "scope", f"{step.id} and {source.id} differ in scope.", "Give both the same 'scope'.")
+
+
+def _asked_of_all(step: Step, ids: Mapping[str, Step], at: Path, places: Places) -> Iterator[Problem]:
+    """A condition of the run's own step cannot ask what came out for one shop."""
+    if not step.when or step.per_shop:
+        return
+    by_name = {key.replace("-", "_"): other for key, other in ids.items()}
+    for name in sorted(attributes_used(step.when.strip().removeprefix("{{").removesuffix("}}"), "steps", expression=True)):
+        if (other := by_name.get(name.replace("-", "_"))) and other.per_shop:
+            yield problem(places, (*at, "when"), "scope", f"{step.id} is once for the run, {other.id} once for every shop; the condition cannot tell which shop it asks.", "Give both the same 'scope'.")
 
 
 def _task_call(step: Step, at: Path, places: Places, tasks: Mapping[str, TaskFacts]) -> Iterator[Problem]:
     facts = tasks.get(step.task)
     if facts is None:
-        yield _problem(places, (*at, "task"), "unknown-task", f"There is no task {step.task}.", _near(step.task, tasks))
+        yield problem(places, (*at, "task"), "unknown-task", f"There is no task {step.task}.", near(step.task, tasks))
         return
     for name in step.with_:
         if name not in facts.params:
-            yield _problem(places, (*at, "with", name), "unknown-param", f"The task {step.task} takes no {name}.", _near(name, facts.params))
+            yield problem(places, (*at, "with", name), "unknown-param", f"The task {step.task} takes no {name}.", near(name, facts.params))
     fixed = {name: value for name, value in step.with_.items() if name in facts.params and "{{" not in str(value)}
     for name, value in fixed.items():
         try:
             facts.try_params({name: value})
         except ValueError as error:
-            yield _problem(places, (*at, "with", name), "bad-value", f"The task {step.task} cannot read {name}: {error}.", "Correct it.")
-
-
-def _texts(step: Step) -> Iterator[tuple[Path, str, bool]]:
-    """(path, text, is it an item of an `each` checklist) for every template of a step."""
-    for field, text in (("title", step.title), ("note", step.note)):
-        if text:
-            yield from (((field, language), getattr(text, language), False) for language in ("zh", "en"))
-    for name, value in step.with_.items():
-        if isinstance(value, str):
-            yield ("with", name), value, False
-    if isinstance(step.checklist, Each):
-        yield from ((("checklist", "item", language), getattr(step.checklist.item, language), True) for language in ("zh", "en"))
-    elif step.checklist:
-        for index, item in enumerate(step.checklist):
-            yield from ((("checklist", index, "title", language), getattr(item.title, language), False) for language in ("zh", "en"))
-
-
-def _step_texts(playbook: Playbook, step: Step, at: Path, places: Places) -> Iterator[Problem]:
-    for path, text, in_each in _texts(step):
-        if not in_each and "it" in names_used(text):
-            yield _problem(places, (*at, *path), "no-it", "'it' is known in the items of an 'each' checklist only.", "Name params, shop, anchors or steps.")
-        yield from _unknown_params(playbook, text, False, (*at, *path), places)
-        for word in REFUSED_REWARD:
-            if word in text:
-                yield _problem(places, (*at, *path), "unlawful", f"{word} asks for good ratings against money or gifts, which SAMR Order 91 (in force since 1 Sep 2024) forbids.", "Plan 晒单有礼 (review with photo) without a demanded rating.")
-    if step.when:
-        bare = step.when.strip().removeprefix("{{").removesuffix("}}")
-        if "it" in names_used(bare, expression=True):
-            yield _problem(places, (*at, "when"), "no-it", "'it' is not known in a condition.", "Name params, shop, anchors or steps.")
-        yield from _unknown_params(playbook, bare, True, (*at, "when"), places)
-
-
-def _unknown_params(playbook: Playbook, text: str, expression: bool, path: Path, places: Places) -> Iterator[Problem]:
-    for name in sorted(attributes_used(text, "params", expression) - set(playbook.params)):
-        yield _problem(places, path, "unknown-param", f"The text names params.{name}, which does not exist.", _near(name, playbook.params))
+            yield problem(places, (*at, "with", name), "bad-value", f"The task {step.task} cannot read {name}: {error}.", "Correct it.")
 
 
 def _step_habits(playbook: Playbook, step: Step, at: Path, places: Places) -> Iterator[Problem]:
     if step.kind in ("checklist", "approval") and not step.due:
-        yield _problem(places, at, "no-due", f"People get {step.id} without a due time.", "Add 'due'.", WARNING)
+        yield problem(places, at, "no-due", f"People get {step.id} without a due time.", "Add 'due'.", WARNING)
     if step.duty is None:
-        yield _problem(places, at, "no-duty", f"{step.id} names none of the eight duties.", "Add 'duty'.", WARNING)
+        yield problem(places, at, "no-duty", f"{step.id} names none of the eight duties.", "Add 'duty'.", WARNING)
     if step.approval and not needs_of(step):
-        yield _problem(places, at, "no-evidence", f"The gate {step.id} is decided without anything before it.", "Give it 'needs'.", WARNING)
+        yield problem(places, at, "no-evidence", f"The gate {step.id} is decided without anything before it.", "Give it 'needs'.", WARNING)

@@ -13,7 +13,7 @@ from `ready`, the moment the step can begin. `D` is midnight of the day the run 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from ecops.playbook.calendar import add_working_days
@@ -25,9 +25,13 @@ _RELATION = re.compile(rf"{_AMOUNT}\s+(?P<word>after|before)\s+(?P<base>{NAME}|D
 _BASE = re.compile(rf"(?P<base>{NAME}|D)(?=\s|$)")
 _TIME = re.compile(r"(?P<hour>[01]?\d|2[0-3]):(?P<minute>[0-5]\d)")
 _MOMENT = re.compile(r"(?P<date>\d{4}-\d{2}-\d{2})(?:[ T](?P<time>\d{2}:\d{2}(?::\d{2})?))?(?P<zone>Z|[+-]\d{2}:\d{2})?")
+MAX_OFFSETS = 4
 _UNIT_NAMES = {"min": "m", "wd": "working"}
 
 READY, LAUNCH, DAY = "ready", "launch", "D"
+# Years a moment may lie in, far enough from the ends of Python's own calendar that reminders beside it stay inside.
+CALENDAR = range(1900, 3000)
+_OUTSIDE = f"lies outside the years {CALENDAR.start} to {CALENDAR.stop - 1}"
 
 
 class BadRule(ValueError):
@@ -69,6 +73,8 @@ def parse_rule(text: str) -> DateRule:
         return DateRule(text, moment=text)
     base, offsets, rest = _head(text)
     while match := _OFFSET.match(rest):
+        if len(offsets) == MAX_OFFSETS:
+            raise BadRule(f"'{text[:40]}...' is not a date rule: it has more than {MAX_OFFSETS} offsets; write their sum")
         offsets.append(_offset(match, match["sign"]))
         rest = rest[match.end():].lstrip()
     at, rest = _time_of_day(rest)
@@ -78,7 +84,18 @@ def parse_rule(text: str) -> DateRule:
 
 
 def resolve(rule: DateRule, anchors: Mapping[str, datetime], zone: ZoneInfo) -> Moment:
-    """The instant a rule means. `anchors` maps names (also D, launch, ready) to aware instants. KeyError: an unknown base."""
+    """The instant a rule means. `anchors` maps names (also D, launch, ready) to aware instants.
+
+    Raises BadRule for a moment outside the calendar; KeyError: an unknown base.
+    """
+    try:
+        found = _resolve(rule, anchors, zone)
+    except OverflowError as error:
+        raise BadRule(f"{rule.text!r} {_OUTSIDE}") from error
+    return Moment(_inside(found.at, f"{rule.text!r}"), found.provisional)
+
+
+def _resolve(rule: DateRule, anchors: Mapping[str, datetime], zone: ZoneInfo) -> Moment:
     if rule.moment:
         return Moment(_absolute(_MOMENT.fullmatch(rule.moment), zone))
     at, provisional = anchors[rule.base], False
@@ -95,7 +112,35 @@ def parse_moment(text: str, zone: ZoneInfo) -> datetime:
     match = _MOMENT.fullmatch(str(text).strip())
     if not match:
         raise BadRule(f"{text!r} is not a time; write 2026-11-11 20:00, or ISO 8601 with offset")
-    return _absolute(match, zone)
+    return _inside(_absolute(match, zone), repr(text))
+
+
+def midnight(day: date, zone: ZoneInfo) -> datetime:
+    """When a day begins in a zone, as an aware UTC instant. Raises BadRule for one outside the calendar."""
+    if day.year not in CALENDAR:
+        raise BadRule(f"{day} {_OUTSIDE}")
+    return datetime.combine(day, time(), zone).astimezone(UTC)
+
+
+def on_the_wall(at: datetime, zone: ZoneInfo) -> datetime:
+    """What a clock on the wall shows: the local time without its zone, in which whole days keep their time of day."""
+    return at.astimezone(zone).replace(tzinfo=None)
+
+
+def from_the_wall(local: datetime, zone: ZoneInfo) -> datetime:
+    """The aware UTC instant at which a clock on the wall shows this."""
+    return local.replace(tzinfo=zone).astimezone(UTC)
+
+
+def shift(at: datetime, span: timedelta, zone: ZoneInfo) -> datetime:
+    """`at` moved by a span: whole days keep the time of day, everything else is elapsed time."""
+    return at + span if span % timedelta(days=1) else from_the_wall(on_the_wall(at, zone) + span, zone)
+
+
+def _inside(at: datetime, what: str) -> datetime:
+    if at.year not in CALENDAR:
+        raise BadRule(f"{what} {_OUTSIDE}")
+    return at
 
 
 def _head(text: str) -> tuple[str, list[Offset], str]:
@@ -133,9 +178,9 @@ def _shift(at: datetime, offset: Offset, zone: ZoneInfo) -> tuple[datetime, bool
 def _absolute(match: re.Match, zone: ZoneInfo) -> datetime:
     try:
         at = datetime.fromisoformat(f"{match['date']}T{match['time'] or '00:00'}{match['zone'] or ''}")
-    except ValueError as error:
+        return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise BadRule(f"{match.group()!r} is not a date of the calendar") from error
-    return (at if at.tzinfo else at.replace(tzinfo=zone)).astimezone(UTC)
 
 
 def _explain(text: str, rest: str) -> str:

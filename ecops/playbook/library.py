@@ -36,12 +36,18 @@ class Shelf:
         try:
             if path.stat().st_size > MAX_BYTES:
                 return None, [Problem(str(path), 1, 1, "too-large", f"The file is larger than {MAX_BYTES // 1024} KB.", "Split the playbook.")]
-            text = path.read_text(encoding="utf-8")
+            # Notepad puts a byte order mark before a text.
+            text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError:
             return None, [Problem(str(path), 1, 1, "encoding", "The file is not UTF-8 text.", "Save it as UTF-8.")]
         except OSError as error:
             raise NotFound(f"{path} cannot be read ({error.strerror}); name a playbook file.") from error
-        return read_playbook(text, str(path), self.tasks)
+        return read_playbook(text, str(path), self.tasks, self._other)
+
+    def _other(self, key: str) -> Playbook | None:
+        """The playbook of this key if it can stand by itself."""
+        path = self.keys().get(key)
+        return read_playbook(path.read_text(encoding="utf-8-sig", errors="replace"), str(path), self.tasks)[0] if path else None
 
     def find(self, key: str) -> Playbook:
         """The playbook of this key, or of this file. Raises NotFound, or BadCall when it has errors."""
@@ -68,7 +74,7 @@ class Shelf:
     @staticmethod
     def _key(path: Path) -> str:
         """The key a file declares in its `playbook:` line, without reading the rest; its name when it has none."""
-        with path.open(encoding="utf-8", errors="replace") as lines:
+        with path.open(encoding="utf-8-sig", errors="replace") as lines:
             for line in lines:
                 if line.startswith("playbook:"):
                     return line.removeprefix("playbook:").split("#")[0].strip().strip("'\"")

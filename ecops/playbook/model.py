@@ -4,6 +4,7 @@ Every field has an executor. Unknown fields are refused, and so is a field that 
 The JSON Schema (`ecops playbook schema`) is made from these classes.
 """
 
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -11,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
+from ecops.playbook.cron import check_cron
 from ecops.playbook.dates import NAME, DateRule, parse_rule
 from ecops.playbook.template import names_used
 from ecops.quantity import parse_duration
@@ -47,13 +49,19 @@ STAGES = {
 }
 
 
+LONGEST = timedelta(days=3660)
+
+
 def _rule(value: Any) -> DateRule:
     return value if isinstance(value, DateRule) else parse_rule(value)
 
 
 def _signed(value: Any) -> timedelta:
     text = str(value).strip()
-    return -parse_duration(text[1:]) if text.startswith("-") else parse_duration(text.removeprefix("+"))
+    span = -parse_duration(text[1:]) if text.startswith("-") else parse_duration(text.removeprefix("+"))
+    if abs(span) > LONGEST:
+        raise ValueError(f"{text!r} is longer than {LONGEST.days} days")
+    return span
 
 
 def _text_of(span: timedelta) -> str:
@@ -75,10 +83,26 @@ def _template(value: str) -> str:
     return value
 
 
+def texts_in(value: Any) -> Iterator[str]:
+    """Every text inside a plain value."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict | list | tuple):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from texts_in(part)
+
+
 def _with(value: dict) -> dict:
-    for part in value.values():
-        if isinstance(part, str):
-            names_used(part)
+    for text in texts_in(value):
+        names_used(text)
+    return value
+
+
+def _known_zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"there is no time zone {value!r}; write for example Asia/Shanghai") from error
     return value
 
 
@@ -157,6 +181,8 @@ class Param(Part):
     def _sense(self) -> Self:
         if (self.type == "choice") != bool(self.choices):
             raise ValueError("'choices' belongs to a parameter of type choice, and such a parameter needs them")
+        if self.type in ("flag", "choice") and (self.min, self.max) != (None, None):
+            raise ValueError(f"a {self.type} has no size; remove 'min' and 'max'")
         if self.required and self.default is not None:
             raise ValueError("a required parameter takes no default; remove one of the two")
         return self
@@ -183,6 +209,8 @@ class Evidence(Part):
             raise ValueError("'unit', 'min' and 'max' do something for evidence of type number only")
         if (self.type == "choice") != bool(self.choices):
             raise ValueError("'choices' belongs to evidence of type choice, and such evidence needs them")
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f"no number lies between min {self.min} and max {self.max}; swap them")
         return self
 
 
@@ -316,7 +344,7 @@ def _senseless(step: Step):
 class Schedule(Part):
     """When a daily playbook is launched by itself: a cron line in the playbook's time zone."""
 
-    cron: Annotated[str, Field(pattern=r"^\S+( \S+){4}$")]
+    cron: Annotated[str, AfterValidator(check_cron)]
     shops: str = "all"
 
 
@@ -336,7 +364,7 @@ class Playbook(Part):
     title: Text
     phase: Phase
     description: Text | None = None
-    timezone: str = "Asia/Shanghai"
+    timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
     owner: Key = "operations"
     anchors: dict[Key, Anchor] = {}
     params: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Param] = {}
@@ -349,14 +377,6 @@ class Playbook(Part):
     @classmethod
     def _stages(cls, value: Any) -> Any:
         return _with_stages(value) if isinstance(value, dict) else value
-
-    @model_validator(mode="after")
-    def _zone_exists(self) -> Self:
-        try:
-            ZoneInfo(self.timezone)
-        except (KeyError, ValueError, OSError) as error:
-            raise ValueError(f"there is no time zone {self.timezone!r}; write for example Asia/Shanghai") from error
-        return self
 
     @property
     def zone(self) -> ZoneInfo:
@@ -374,11 +394,14 @@ class Playbook(Part):
 
 def _with_stages(value: dict) -> dict:
     """Default stages of the phase; a step without a stage belongs to the stage of the step before it."""
-    stages = value.get("stages") or STAGES.get(value.get("phase"), ["work"])
+    phase = value.get("phase")
+    stages = value.get("stages") or (STAGES.get(phase, ["work"]) if isinstance(phase, str) else ["work"])
+    if not isinstance(value.get("steps"), list):
+        return value | {"stages": stages}
     steps, stage = [], stages[0] if isinstance(stages, list) and stages else None
-    for step in value.get("steps") or []:
+    for step in value["steps"]:
         if isinstance(step, dict):
             stage = step.get("stage", stage)
             step = {"stage": stage} | step
         steps.append(step)
-    return value | {"stages": stages, "steps": steps} if "steps" in value else value | {"stages": stages}
+    return value | {"stages": stages, "steps": steps}

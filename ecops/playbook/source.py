@@ -29,6 +29,8 @@ MAX_DEPTH = 20
 Path = tuple[str | int, ...]
 Places = dict[Path, tuple[int, int]]
 
+# What no editor shows, no database keeps or no terminal can print: control characters and half characters.
+_UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 _INT = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 _WORDS = {"true": True, "false": False, "null": None, "~": None, "": None}
 
@@ -49,6 +51,9 @@ class Trouble(Exception):
 
 def load(text: str) -> tuple[Any, Places]:
     """Plain data and the (line, column) of every value by path. Raises Trouble."""
+    if unseen := _UNSEEN.search(text):
+        line = text.count("\n", 0, unseen.start()) + 1
+        raise Trouble(line, unseen.start() - text.rfind("\n", 0, unseen.start()), *_cannot_be_kept(unseen[0]))
     if len(text.encode()) > MAX_BYTES:
         raise Trouble(1, 1, "too-large", f"The file is larger than {MAX_BYTES // 1024} KB.", "Split the playbook.")
     places: Places = {}
@@ -60,6 +65,10 @@ def load(text: str) -> tuple[Any, Places]:
         raise Trouble(*where, "yaml", f"This is not valid YAML: {error.problem}.", "Check indentation, colons and quotes here.") from error
     except YAMLError as error:
         raise Trouble(1, 1, "yaml", f"This is not valid YAML: {str(error).splitlines()[0]}.", "Save the file as UTF-8 text.") from error
+
+
+def _cannot_be_kept(character: str) -> tuple[str, str, str]:
+    return "character", f"The text holds the character U+{ord(character):04X}, which cannot be kept.", "Remove it."
 
 
 def _document(events: Iterator[Event], places: Places) -> Any:
@@ -113,6 +122,8 @@ def _mapping(events: Iterator[Event], path: Path, places: Places) -> dict:
 
 def _scalar(event: ScalarEvent) -> Any:
     text = event.value
+    if unseen := _UNSEEN.search(text):
+        raise _at(event.start_mark, *_cannot_be_kept(unseen[0]))
     if event.style in ("'", '"', "|", ">"):
         return text
     if text.lower() in _WORDS:

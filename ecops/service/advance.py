@@ -14,6 +14,7 @@ from ecops.engine.plan import due_when_ready, rungs
 from ecops.engine.states import STEP_ENDED
 from ecops.playbook.check import needs_of
 from ecops.playbook.model import Each, Playbook, Step
+from ecops.playbook.params import comparable
 from ecops.playbook.template import BadTemplate, evaluate, render
 from ecops.service.frozen import frozen
 from ecops.service.lines import item_row
@@ -62,7 +63,7 @@ def _wanted(tx: Tx, run, playbook: Playbook, step: Step, row) -> bool:
     if not step.when:
         return True
     try:
-        return bool(evaluate(step.when, inputs_of(tx, run, row.shop)))
+        return bool(evaluate(step.when, inputs_of(tx, run, playbook, row.shop)))
     except BadTemplate:
         # A condition that cannot be decided never lets work fall away unseen.
         return True
@@ -91,13 +92,14 @@ def _each_items(tx: Tx, run, playbook: Playbook, step: Step, rows: list, due: da
     """A row of the outcome's list becomes an item; an empty list has nothing to ask, an unknown one asks a person."""
     outcomes = _outcomes(tx, run.run, step.checklist.step)
     base = {"params": run.params, "anchors": run.anchors}
+    shops = _shop_inputs(tx, [row.shop for row in rows])
     new, empty = [], []
     for row in rows:
         outcome = outcomes.get(row.shop)
         if outcome is None or outcome.status != "ok":
             new.append((row, [(UNKNOWN_KEY, *_by_hand(step))]))
         elif listed := outcome.lists.get(step.checklist.list, []):
-            new.append((row, _each_titles(step, listed, base | {"shop": {"key": row.shop}})))
+            new.append((row, _each_titles(step, listed, base | {"shop": shops[row.shop]})))
         else:
             empty.append(row)
     insert_items(tx, step, playbook.role_of(step), new, due, step.checklist.evidence.model_dump(mode="json"))
@@ -159,15 +161,22 @@ def _free(tx: Tx, playbook: Playbook, done: Step, rows: list) -> None:
             tx.lower_waits(rows[0].run, step.id, len(rows))
 
 
-def inputs_of(tx: Tx, run, shop: str) -> dict:
+def inputs_of(tx: Tx, run, playbook: Playbook, shop: str) -> dict:
     """What a condition may name: params, shop, anchors, and the outcomes of the shop's steps (by id, `-` or `_`)."""
-    found = tx.one(select(t.shop).where(t.shop.c.shop == shop))
     return {
-        "params": run.params,
+        "params": comparable(playbook, run.params),
         "anchors": run.anchors,
-        "shop": {"key": shop, "name": found.name, "platform": found.platform, "tags": found.tags} if found else {"key": shop},
+        "shop": _shop_inputs(tx, [shop])[shop],
         "steps": _step_inputs(tx, run.run, shop),
     }
+
+
+def _shop_inputs(tx: Tx, keys: Sequence[str]) -> dict[str, dict]:
+    """What texts may name of shops; the run's own steps have none."""
+    known = {key: {"key": key} for key in keys}
+    for part in chunks(keys):
+        known |= {row.shop: {"key": row.shop, "name": row.name, "platform": row.platform, "tags": row.tags} for row in tx.all(select(t.shop).where(t.shop.c.shop.in_(part)))}
+    return known
 
 
 def _step_inputs(tx: Tx, run: str, shop: str) -> dict:

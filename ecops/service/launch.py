@@ -14,7 +14,8 @@ from ecops.errors import BadCall, NotFound
 from ecops.playbook.library import digest
 from ecops.playbook.model import Each, Playbook
 from ecops.playbook.params import read_params
-from ecops.playbook.template import render
+from ecops.playbook.template import BadTemplate, fill, render
+from ecops.playbook.texts import TITLE_LENGTH
 from ecops.service.advance import advance
 from ecops.service.lines import item_row
 from ecops.store import tables as t
@@ -75,6 +76,8 @@ def launch(store: Store, ask: Launch, now: datetime, by: str) -> Launched:
         if ask.key is None:
             raise
         return _launch(store, ask, now, by)  # the same key was launched in between: find that run
+    except BadTemplate as error:
+        raise BadCall(f"{ask.playbook.playbook} cannot be launched: {error}.") from error
 
 
 def _launch(store: Store, ask: Launch, now: datetime, by: str) -> Launched:
@@ -85,7 +88,7 @@ def _launch(store: Store, ask: Launch, now: datetime, by: str) -> Launched:
             return found
         shops = _shops(tx, ask.shops)
         run = _insert_run(tx, ask, plan, params, len(shops))
-        steps, items = _insert_steps(tx, ask.playbook, run, plan, shops, params)
+        steps, items = _insert_steps(tx, ask.playbook, run, plan, shops, {"params": params, "anchors": anchor_texts(plan)})
         tx.event("run.launched", run=run, detail={"playbook": ask.playbook.playbook, "shops": len(shops), "steps": steps, "items": items})
         advance(tx, run)
         warnings = tuple(_warnings(tx, ask.playbook, plan, now))
@@ -109,27 +112,33 @@ def _insert_run(tx: Tx, ask: Launch, plan: Plan, params: dict, shops: int) -> st
     inputs = {"params": params}
     tx.add(t.run, [{
         "run": run, "playbook": playbook.playbook, "version": playbook.version, "digest": mark, "phase": playbook.phase,
-        "title_zh": render(playbook.title.zh, inputs), "title_en": render(playbook.title.en, inputs), "day": ask.day.isoformat(),
-        "anchors": {name: at.isoformat() for name, at in plan.anchors.items()}, "params": params, "shops": shops, "state": "active",
+        "title_zh": render(playbook.title.zh, inputs)[:TITLE_LENGTH], "title_en": render(playbook.title.en, inputs)[:TITLE_LENGTH], "day": ask.day.isoformat(),
+        "anchors": anchor_texts(plan), "params": params, "shops": shops, "state": "active",
         "launched_by": tx.actor, "launched_at": tx.now, "launch_key": ask.key, "follows": int(playbook.then is not None),
     }])  # fmt: skip
     tx.add(t.run_shop, [{"run": run, "shop": shop} for shop in ask.shops])
     return run
 
 
-def _insert_steps(tx: Tx, playbook: Playbook, run: str, plan: Plan, shops: list[dict], params: dict) -> tuple[int, int]:
+def anchor_texts(plan: Plan) -> dict[str, str]:
+    """Anchors as a run keeps them and texts name them: ISO 8601."""
+    return {name: at.isoformat() for name, at in plan.anchors.items()}
+
+
+def _insert_steps(tx: Tx, playbook: Playbook, run: str, plan: Plan, shops: list[dict], inputs: dict) -> tuple[int, int]:
     """One row a step and shop (one a step where the work is the run's), its checklist's lines beside it."""
     per_shop = {step.step.id: step.step.per_shop for step in plan.steps}
     everyone = [{"key": "", "name": "", "platform": "", "tags": []}]
     total_steps = total_items = 0
     for step_plan in plan.steps:
+        fill(step_plan.step.with_, inputs)  # what a task cannot be asked with is said now, not in the night
         whose = shops if per_shop[step_plan.step.id] else everyone
         waits = sum(len(shops) if per_shop[need] and not per_shop[step_plan.step.id] else 1 for need in step_plan.needs)
         lines = [] if isinstance(step_plan.step.checklist, Each) else (step_plan.step.checklist or [])
         ids = tx.numbers("step_run", len(whose))
         tx.add(t.step_run, [_step_row(run, step_plan, number, shop["key"], waits, len(lines)) for number, shop in zip(ids, whose, strict=True)])
         total_steps += len(whose)
-        total_items += _insert_items(tx, playbook, run, step_plan, lines, list(zip(ids, whose, strict=True)), params)
+        total_items += _insert_items(tx, playbook, run, step_plan, lines, list(zip(ids, whose, strict=True)), inputs)
         tx.redraw(run, step_plan.step.id)
     return total_steps, total_items
 
@@ -143,16 +152,16 @@ def _step_row(run: str, plan: StepPlan, number: int, shop: str, waits: int, item
     }  # fmt: skip
 
 
-def _insert_items(tx: Tx, playbook: Playbook, run: str, plan: StepPlan, lines, whose: list[tuple[int, dict]], params: dict) -> int:
+def _insert_items(tx: Tx, playbook: Playbook, run: str, plan: StepPlan, lines, whose: list[tuple[int, dict]], inputs: dict) -> int:
     if not lines:
         return 0
     ids = iter(tx.numbers("item", len(lines) * len(whose)))
     rows = []
     for step_run, shop in whose:
-        inputs = {"params": params, "shop": shop}
+        named = inputs | {"shop": shop}
         for position, line in enumerate(lines):
             rows.append(item_row(next(ids), step_run, run, plan.step.id, shop["key"], position, line.id or f"{position + 1}",
-                                 render(line.title.zh, inputs), render(line.title.en, inputs), line.role or playbook.role_of(plan.step),
+                                 render(line.title.zh, named), render(line.title.en, named), line.role or playbook.role_of(plan.step),
                                  "planned", plan.due, line.evidence.model_dump(mode="json")))  # fmt: skip
     for start in range(0, len(rows), 20_000):
         tx.add(t.item, rows[start : start + 20_000])

@@ -156,7 +156,7 @@ def _write(tx: Tx, work: Work, rows: list, results: Mapping[int, Result]) -> Non
 
 def _next_rounds(tx: Tx, playbook: Playbook, step: Step, rows: list, results: Mapping[int, Result]) -> None:
     """A repeating step waits for its next round; after the last one it is done, unless a question is still open."""
-    following = next_round(step, rows[0].start_at, rows[0].until_at, tx.now)
+    following = next_round(step, rows[0].start_at, rows[0].until_at, tx.now, playbook.zone)
     if following:
         tx.move_steps(rows, "waiting", "step.next-round", {"at": following.isoformat()}, start_at=following, attempt=None)
         return

@@ -222,6 +222,41 @@ def test_a_condition_may_ask_what_came_out(store):
     assert_consistent(store)
 
 
+MONEY = {"goal": {"type": "money", "default": 500_000}, "share": {"type": "percent", "default": "8%"}}
+
+
+@pytest.mark.parametrize(
+    ("when", "state"),
+    [
+        ("params.goal > 400000", "open"),
+        ("params.goal > 600000", "skipped"),
+        ("params.goal == 500000 and params.share == 0.08", "open"),
+        ("{{ params.share >= 0.1 }}", "skipped"),
+        ("shop.platform == 'tmall' and 'big' in shop.tags", "open"),
+        ("shop.platform != 'tmall'", "skipped"),
+        ("anchors.day < '2026-01-01'", "skipped"),
+    ],
+)
+def test_a_condition_compares_values_as_what_they_are(store, when, state):
+    run = start(store, playbook({"id": "asked", "checklist": ["x"], "when": when}, {"id": "other", "checklist": ["y"]}, params=MONEY))
+    assert states(store, run)["asked"] == state
+
+
+def test_texts_of_items_name_params_anchors_and_the_shop(store):
+    each = CONFIRM | {"checklist": {"each": "steps.pick.items", "item": "{{ shop.name }} {{ it.title }} {{ params.goal }}"}}
+    run = start(store, playbook({"id": "said", "checklist": ["{{ shop.name }} {{ shop.platform }} {{ anchors.day }} {{ params.share | percent }}"]}, PICK, each, params=MONEY))
+    machine(store, run, ok({"item_id": "1", "title": "书"}))
+    assert [item.title_zh for item in items_of(store, run, "said")] == ["Shop a tmall 2026-11-10T16:00:00+00:00 8%"]
+    assert [item.title_zh for item in items_of(store, run, "confirm")] == ["Shop a 书 500000.00"]
+
+
+@pytest.mark.parametrize("step", [{"id": "x", "checklist": ["{{ params.hint | percent }}"]}, PICK | {"with": {"window": ["{{ params.hint | yuan }}"]}}], ids=["item", "task"])
+def test_a_text_that_cannot_be_filled_in_is_said_at_the_launch(store, step):
+    with pytest.raises(BadCall, match="cannot be"):
+        start(store, playbook(step, params={"hint": {"type": "text"}}))
+    assert rows(store, t.run) == rows(store, t.step_run) == []
+
+
 def test_a_condition_that_cannot_be_decided_never_drops_work(store):
     book = playbook(PICK, {"id": "few", "checklist": ["x"], "when": "steps.pick.counts.items < 2"})
     run = start(store, book)

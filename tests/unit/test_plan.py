@@ -82,6 +82,18 @@ def test_a_plan_holds_every_step_in_order_with_its_times():
     assert plan.of("close").due is None
 
 
+@pytest.mark.parametrize("day", [date(1, 1, 1), date(1899, 12, 31), date(3000, 1, 1), date(9999, 12, 31)])
+def test_a_day_outside_the_calendar_is_a_sentence(day):
+    with pytest.raises(BadCall, match="outside the years 1900 to 2999"):
+        make_plan(book(), day, LAUNCHED, {})
+
+
+def test_an_offset_that_leaves_the_calendar_is_a_sentence():
+    for rule in ("day + 9999w + 9999w + 9999w", "day - 9999w - 9999w - 9999w - 9999w"):
+        with pytest.raises(BadCall, match="cannot be dated"):
+            make_plan(book({"id": "x", "checklist": ["x"], "due": rule}), date(2500, 11, 11), LAUNCHED, {})
+
+
 def test_a_year_whose_holidays_are_not_announced_is_provisional():
     fields = {"checklist": ["x"], "due": "day + 3 working days"}
     assert not make_plan(book({"id": "x"} | fields), date(2025, 11, 11), LAUNCHED, {}).of("x").provisional
@@ -118,7 +130,7 @@ def test_the_next_round_lies_on_the_grid_after_the_last_and_never_past_the_end(e
     until = BEGIN + timedelta(minutes=length)
     at = BEGIN + passed * one.every
     now = at + timedelta(minutes=late)
-    following = next_round(one, at, until, now)
+    following = next_round(one, at, until, now, CHINA)
     last = BEGIN + (max(until - BEGIN, timedelta()) // one.every) * one.every
     if following is None:
         assert at >= last
@@ -135,7 +147,7 @@ def test_the_next_round_lies_on_the_grid_after_the_last_and_never_past_the_end(e
 def test_rounds_always_come_to_the_last_one(every, length, lags):
     one, until = repeat(every), BEGIN + timedelta(minutes=length)
     at, number = BEGIN, 0
-    while following := next_round(one, at, until, at + timedelta(minutes=lags[number % len(lags)])):
+    while following := next_round(one, at, until, at + timedelta(minutes=lags[number % len(lags)]), CHINA):
         at, number = following, number + 1
     assert at == BEGIN + ((until - BEGIN) // one.every) * one.every
     assert number <= (until - BEGIN) // one.every
@@ -143,8 +155,25 @@ def test_rounds_always_come_to_the_last_one(every, length, lags):
 
 def test_a_machine_that_slept_through_everything_runs_the_last_round_once():
     one, until = repeat("1h"), BEGIN + timedelta(hours=24)
-    assert next_round(one, BEGIN, until, BEGIN + timedelta(days=30)) == until
-    assert next_round(one, until, until, BEGIN + timedelta(days=30)) is None
+    assert next_round(one, BEGIN, until, BEGIN + timedelta(days=30), CHINA) == until
+    assert next_round(one, until, until, BEGIN + timedelta(days=30), CHINA) is None
+
+
+@pytest.mark.parametrize(("every", "expected"), [("1d", "2026-03-08 09:00"), ("24h", "2026-03-08 09:00"), ("12h", "2026-03-07 21:00")])
+def test_rounds_of_whole_days_keep_their_time_of_day_when_the_clocks_change(every, expected):
+    zone = ZoneInfo("America/New_York")
+    at, until = (datetime.fromisoformat(text).replace(tzinfo=zone) for text in ("2026-03-07 09:00", "2026-03-20 09:00"))
+    following = next_round(repeat(every), at, until, at, zone)
+    assert following == datetime.fromisoformat(expected).replace(tzinfo=zone)
+    missed = next_round(repeat("1d"), at, until, at + timedelta(days=4), zone)
+    assert missed.astimezone(zone).strftime("%d %H:%M") == "11 09:00"
+
+
+def test_a_reminder_days_before_keeps_the_time_of_day_when_the_clocks_change():
+    made = book({"id": "x", "checklist": ["x"], "due": "day", "remind": ["-2d", "-48h", "-1h"]}, timezone="America/New_York")
+    zone = made.zone
+    due = datetime(2026, 3, 9, 9, tzinfo=zone)
+    assert [rung.at.astimezone(zone).strftime("%d %H:%M") for rung in rungs(made, made.steps[0], due, due - timedelta(days=9))] == ["07 09:00", "07 09:00", "09 08:00"]
 
 
 # --- rungs ---------------------------------------------------------------------------------------------------------

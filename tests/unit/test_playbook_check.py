@@ -5,7 +5,8 @@ import json
 import pytest
 
 from ecops.playbook.check import TaskFacts, read_playbook
-from ecops.playbook.library import digest
+from ecops.playbook.cron import check_cron
+from ecops.playbook.library import Shelf, digest
 from ecops.playbook.model import Playbook
 from ecops.playbook.source import Trouble, load
 
@@ -85,6 +86,35 @@ def test_a_good_playbook_has_no_problem_and_survives_being_kept():
         ("id: go-no-go", "id: pick-items", 27, "duplicate-step"),
         ("default: day - 18d 20:00", "default: presale - 1d", 6, "anchor-cycle"),
         ("phase: campaign", "phase: campain", 3, "literal-error"),
+        ("phase: campaign", "phase: [campaign]", 3, "literal-error"),
+        ("phase: campaign", "phase: campaign\ntimezone: Mars/Olympus", 4, "value-error"),
+        ("phase: campaign", "phase: campaign\nowner: boss", 4, "unknown-role"),
+        ("phase: campaign", "phase: daily\nschedule: {cron: '99 8 * * *'}", 4, "value-error"),
+        ("phase: campaign", "phase: daily\nschedule: {cron: '0 8 * * *'}", 9, "schedule"),
+        ("role: merchandising", "role: merchandizing", 23, "unknown-role"),
+        ("to: management", "to: mangement", 26, "unknown-role"),
+        ("by: [operations, supply]", "by: [operations, suply]", 29, "unknown-role"),
+        ("remind: [-2d, -4h]", "remind: [-99999999999d]", 25, "value-error"),
+        ("remind: [-2d, -4h]", "remind: [-9999d]", 25, "value-error"),
+        ("due: day - 45d 18:00", "due: day - 61d 18:00", 24, "due-too-early"),
+        ("due: day - 1d 12:00", "due: day - 60d 08:00", 31, "due-too-early"),
+        ("until: day + 24h", "until: day - 24h", 37, "until-before-from"),
+        ("until: day + 24h", "until: day + 24h\nthen: {playbook: next, day: gone + 3d}", 38, "unknown-anchor"),
+        ("until: day + 24h", "until: day + 24h\nthen: {playbook: next, day: +3d}", 38, "unknown-anchor"),
+        ("default: 8%", "min: 9%, max: 1%", 9, "bad-value"),
+        ("type: percent, default: 8%", "type: flag, min: 1", 9, "value-error"),
+        ("type: percent, default: 8%", "type: text, min: 3, default: ab", 9, "bad-value"),
+        ("type: percent, default: 8%", "type: integer, default: 1e999999999", 9, "bad-value"),
+        ("window: 30d", "window: ['{{ secrets.x }}']", 16, "value-error"),
+        ("window: 30d", "window: '{{ shop.name }}'", 16, "no-shop"),
+        ("role: merchandising", "when: params.gmv_target > 'x'", 23, "bad-value"),
+        ("role: merchandising", "when: steps.nobody.counts.items > 3", 23, "unknown-step"),
+        ("role: merchandising", "when: steps.go_no_go.status == 'ok'", 23, "unknown-step"),
+        ("role: merchandising", "title: 'for {{ params.gmv_target }}'", 23, "no-params"),
+        ("it.title", "shop.nmae", 22, "unknown-field"),
+        ("it.title", "anchors.gone", 22, "unknown-anchor"),
+        ("it.title", "steps.pick_items.status", 22, "no-steps"),
+        ("it.title", "params[0]", 22, "unknown-param"),
     ],
 )
 def test_a_mistake_is_found_where_it_stands(old, new, line, code):
@@ -92,6 +122,99 @@ def test_a_mistake_is_found_where_it_stands(old, new, line, code):
     found = problems(GOOD.replace(old, new, 1))
     assert code in [c for _, c in found]
     assert abs(next(at for at, c in found if c == code) - line) <= 2
+
+
+CHECKLIST = """\
+playbook: small
+title: Small
+phase: campaign
+params: {goal: {type: money, default: 5}, hint: {type: text}}
+steps:
+  - id: a
+    duty: goods
+    due: D
+    checklist: [{id: x, title: one}, {id: y, title: two}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "code"),
+    [
+        ("id: y", "id: x", 9, "duplicate-item"),
+        ("id: y", "role: boss", 9, "unknown-role"),
+        ("title: two", "title: '{{ it.title }}'", 9, "no-it"),
+        ("title: two", "title: '{{ params.hint | percent }}'", 9, "bad-value"),
+        ("title: two", "title: '{{ shop.platform }} {{ shop.colour }}'", 9, "unknown-field"),
+        ("due: D", "scope: run\n    due: D", 0, None),
+        ("due: D\n    checklist: [{id: x, title: one}", "due: D\n    scope: run\n    checklist: [{id: x, title: '{{ shop.name }}'}", 10, "no-shop"),
+        ("title: two", "title: two, evidence: {type: number, min: 5, max: 1}", 9, "value-error"),
+        ("title: two", 'title: "half \\ud800"', 9, "character"),
+        ("title: Small", "title: " + "长" * 201, 2, "too-long"),
+        ("steps:\n", "steps: none\nmore:\n", 5, "tuple-type"),
+        ("steps:\n", "steps: 5\nmore:\n", 5, "tuple-type"),
+        ("due: D", "when: \"params.goal > 3 and 'big' in shop.tags and params.hint != 'x'\"\n    due: D", 0, None),
+    ],
+)
+def test_a_mistake_in_a_checklist_is_found_where_it_stands(old, new, line, code):
+    assert CHECKLIST.count(old) == 1
+    found = problems(CHECKLIST.replace(old, new))
+    assert (line, code) in found if code else found == []
+
+
+def test_a_condition_of_the_run_cannot_ask_what_came_out_for_one_shop():
+    step = "\n  - id: all\n    duty: data\n    scope: run\n    due: day\n    when: steps.pick_items.counts.items > 3\n    checklist: [x]\n    needs: [pick-items]\n"
+    assert [code for _, code in problems(GOOD.rstrip() + step)] == ["scope"]
+    assert problems(GOOD.rstrip().replace("task: campaign.pick_items", "scope: run\n    task: campaign.pick_items").replace("role: merchandising", "scope: run") + step) == []
+
+
+def test_a_mistake_is_said_once_and_not_of_what_was_not_written():
+    found = read_playbook(CHECKLIST.replace("title: two", "title: \"{{ ''.__class__ }}\""), "f.yaml", TASKS)[1]
+    assert [(one.line, one.column, one.message) for one in found] == [(9, 46, "steps.1.checklist.2.title.zh: names that start with an underscore are not allowed.")]
+
+
+FOLLOWED = CHECKLIST + "then: {playbook: next, day: D + 4d, with: {goal: '{{ params.goal }}'}}\n"
+
+
+@pytest.mark.parametrize(
+    ("following", "code"),
+    [
+        (None, "unknown-playbook"),
+        ("params: {}\n", "unknown-param"),
+        ("params: {goal: {type: money}, more: {type: text, required: true}}\n", "missing-param"),
+        ("params: {goal: {type: money}}\nanchors: {day: {required: true}}\n", "missing-anchor"),
+        ("params: {goal: {type: money}}\n", None),
+    ],
+)
+def test_what_follows_must_be_there_and_take_what_it_is_given(following, code):
+    text = following and f"playbook: next\ntitle: Next\nphase: review\n{following}steps: [{{id: b, milestone: true}}]\n"
+    others = {"next": read_playbook(text, "next.yaml", {})[0]} if text else {}
+    found = read_playbook(FOLLOWED, "f.yaml", TASKS, others.get)[1]
+    assert [one.code for one in found if one.severity == "error"] == ([code] if code else [])
+
+
+@pytest.mark.parametrize("line", ["0 8 * * *", "*/15 8-20 1,15 jan-mar mon-fri", "0 0 29 2 *", "0 8 * * 7", "0 0 31 * 1"])
+def test_a_cron_line_that_comes_is_taken(line):
+    assert check_cron(line) == line
+
+
+@pytest.mark.parametrize("line", ["", "0 8 * *", "60 8 * * *", "0 24 * * *", "0 8 0 * *", "0 8 * 13 *", "0 8 * * 8", "5-1 * * * *", "*-3 * * * *", "*/0 * * * *", "0 0 31 feb *", "0 8 * * someday", "² 8 * * *"])
+def test_a_cron_line_that_never_comes_is_refused(line):
+    with pytest.raises(ValueError):
+        check_cron(line)
+
+
+@pytest.mark.parametrize(("text", "line"), [("a: 1\nb: \x00", 2), ("a: 1\n\nb: c\ud800", 3)])
+def test_a_character_that_cannot_be_kept_is_found_where_it_stands(text, line):
+    with pytest.raises(Trouble) as trouble:
+        load(text)
+    assert (trouble.value.code, trouble.value.line) == ("character", line)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark_and_end_its_lines_as_windows_does(tmp_path):
+    (tmp_path / "notepad.yaml").write_bytes(b"\xef\xbb\xbf" + CHECKLIST.replace("\n", "\r\n").encode())
+    shelf = Shelf((tmp_path,), TASKS)
+    assert list(shelf.keys()) == ["small"]
+    assert shelf.find("small").title.zh == "Small"
 
 
 def test_a_cycle_is_named_in_full():
@@ -109,7 +232,7 @@ def test_a_cycle_is_named_in_full():
         ("a: [", "yaml"),
         ("[" * 60 + "]" * 60, "too-deep"),
         ("a: " + "x" * 600_000, "too-large"),
-        ("\x00", "yaml"),
+        ("\x00", "character"),
     ],
 )
 def test_bombs_and_surprises_are_refused(text, code):

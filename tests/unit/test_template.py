@@ -18,6 +18,34 @@ def test_what_could_run_or_grow_is_refused(text):
         names_used(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "expression"),
+    [
+        ("{{ " + "(" * 900 + "1" + ")" * 900 + " }}", False),
+        ("{% if it.x %}" * 60 + "x" + "{% endif %}" * 60, False),
+        ("not " * 480 + "1", True),
+        ("[" * 400 + "1" + "]" * 400, True),
+        ("it" + ".a" * 400, True),
+    ],
+)
+def test_what_would_break_the_parser_is_refused(text, expression):
+    with pytest.raises(BadTemplate, match="nested"):
+        names_used(text, expression)
+
+
+@pytest.mark.parametrize("text", ["{{ 1 | round(999999999, 'ceil') }}", "{{ 1 | round(-999999999, 'floor') }}", "{{ '1e999999999' | percent }}", "{{ '1e999990' | yuan }}", "{{ it.n | percent }}", "{{ 1 | round('x') }}"])
+def test_a_number_without_measure_is_refused_at_once(text):
+    with pytest.raises(BadTemplate):
+        render(text, {"it": {"n": "many"}})
+
+
+def test_a_mapping_gives_its_own_values_only():
+    assert render("{{ it['items'] }} {{ it.items }} {{ it[1] }}", {"it": {"items": 3, 1: "one"}}) == "3 3 one"
+    for text in ("{{ it['keys'] }}", "{{ it.keys }}", "{{ it['__class__'] }}"):
+        with pytest.raises(BadTemplate):
+            render(text, {"it": {}})
+
+
 def test_a_missing_value_is_said_not_printed_as_blank():
     with pytest.raises(BadTemplate, match="nothing"):
         render("{{ it.nothing }}", {"it": {}})

@@ -1,0 +1,48 @@
+"""One finding of the check: where it stands, what is wrong, what to do."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from difflib import get_close_matches
+
+from ecops.playbook.source import Path, Places
+
+ERROR, WARNING = "error", "warning"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding. `severity` is error (cannot be launched) or warning."""
+
+    file: str
+    line: int
+    column: int
+    code: str
+    message: str
+    remedy: str
+    severity: str = ERROR
+
+    def to_json(self) -> dict:
+        """The fields of `ecops playbook check --json`."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}: {self.severity} [{self.code}] {self.message} {self.remedy}"
+
+
+def problem(places: Places, path: Path, code: str, message: str, remedy: str, severity: str = ERROR) -> Problem:
+    """A finding at the place of a value; the file is put in by whoever knows it."""
+    return Problem("", *find(places, path), code, message, remedy, severity)
+
+
+def find(places: Places, path: Path) -> tuple[int, int]:
+    """Line and column of a value, or of the nearest one around it."""
+    while path not in places and path:
+        path = path[:-1]
+    return places.get(path, (1, 1))
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """The known word most like a mistaken one, or all of them."""
+    words = sorted(known)
+    close = get_close_matches(word, words, n=1)
+    return f"Did you mean {close[0]}?" if close else f"Known: {', '.join(words) or 'none'}."
