@@ -23,6 +23,7 @@ def priced(frames: Frames, ask: Ask) -> pl.DataFrame:
 
 
 def why_no_floor() -> pl.Expr:
+    """The reason why an item has no floor; null when cost and price are known and positive."""
     return (
         pl.when(pl.col("cost_fen").is_null()).then(pl.lit("cost unknown"))
         .when(pl.col("cost_fen") <= 0).then(pl.lit("cost not positive"))

@@ -39,7 +39,7 @@ def _utc(value):
 def _available(kind: str, row: dict) -> datetime:
     if "hour" in row:
         return row["hour"] + timedelta(hours=1)
-    if "date" in row:
+    if row.get("date"):
         return datetime.combine(row["date"] + timedelta(days=1), time.min, CHINA)
     return row.get("created_at") or datetime(2020, 1, 1, tzinfo=CHINA)
 
@@ -75,6 +75,9 @@ def random_shops(seed: int, shops=("a", "b", "c")) -> dict[str, list[dict]]:
         _random_replies(random.Random(f"{seed} replies {shop}"), shop, world)
         _random_customers(random.Random(f"{seed} {shop} customers"), shop, world)
         _random_traffic(random.Random(f"{seed} traffic {shop}"), shop, world)
+        _random_sale(random.Random(f"{seed} sale {shop}"), shop, world)
+        _random_research(random.Random(f"{seed} research {shop}"), shop, world)
+        _random_compliance(random.Random(f"{seed} compliance {shop}"), shop, world)
     return world
 
 
@@ -308,3 +311,92 @@ def _random_replies(dice: random.Random, shop: str, world: dict) -> None:
             world["hours"].append({"shop": shop, "hour": at, "visitors": visitors, "pay_buyers": _maybe(dice, dice.randint(0, visitors if hour < 6 else visitors // 9), 0.98)})
         at = begin + timedelta(days=night, hours=dice.choice((1, 2, 9, 15)), minutes=dice.randint(0, 59))
         world["chats"].append({"shop": shop, "session_id": f"n{night}", "message_id": "m0", "at": at, "available_at": at, "sender": "buyer"})
+
+
+def _random_research(dice: random.Random, shop: str, world: dict) -> None:
+    """Competitors collected by hand, service tags, items not launched yet and deliveries at a cost, from dice of their own."""
+    sheet = {"shop": shop, "source_file": _maybe(dice, "竞品.xlsx", 0.95)}
+    for row in [row for row in world["competitor_items"] if row["shop"] == shop]:
+        seen = {"price_fen": _maybe(dice, dice.randint(1, 9999)), "title": _maybe(dice, dice.choice(("面霜买一送一", "保湿面霜 券后9.9", "敏感肌面霜")))}
+        row |= sheet | seen | {"date": days_ago(dice.randint(1, 40)), "competitor_item_id": f"{row['item_id']}-{row['competitor_item_id']}"}
+        world["competitor_items"].append(row | {"date": row["date"] - timedelta(days=9), "price_fen": _maybe(dice, dice.randint(1, 9999))})
+    for rival, aspect in (("r0", "traffic"), ("r0", "price"), ("r1", "traffic")):
+        for part, share in zip(("直播", "搜索", "推荐"), dice.choice(((0.6, 0.3, 0.1), (0.5, 0.3, 0.1), (61.0, 0.3, 0.1), (0.6, None, 0.1))), strict=True):
+            world["competitor_shares"].append(sheet | {"date": days_ago(dice.choice((3, 3, 40))), "competitor": rival, "aspect": aspect, "part": part, "share_rate": share})
+    for n in range(dice.randint(0, 12)):
+        tag = dice.choice(("敏感肌能用吗", "保湿", "漏液", "学生"))
+        world["service_tags"].append({"shop": shop, "date": days_ago(n + 1), "tag": tag, "item_id": "*", "times": _maybe(dice, dice.randint(0, 30))})
+        world["purchases"].append(
+            {
+                "shop": shop, "purchase_id": f"c{n}", "item_id": f"i{n % 6}", "supplier": "甲", "ordered_on": days_ago(n + 30),
+                "received_on": _maybe(dice, days_ago(dice.randint(-3, 29))), "units": 9, "received_units": 9, "cost_fen": _maybe(dice, dice.randint(1, 5000)),
+            }
+        )  # fmt: skip
+        new = {"shop": shop, "item_id": f"new{n}", "title": _maybe(dice, dice.choice(("新面霜", "最好的面霜"))), "detail_text": _maybe(dice, "保湿", 0.7), "on_sale": False}
+        world["items"].append(new | {"price_fen": _maybe(dice, 990), "listed_on": _maybe(dice, days_ago(dice.randint(0, 60)), 0.5)})
+        world["stock"].append({"shop": shop, "date": days_ago(1), "item_id": f"new{n}", "opening_units": 0, "received_units": 5, "closing_units": _maybe(dice, dice.randint(0, 5))})
+
+
+def _random_compliance(dice: random.Random, shop: str, world: dict) -> None:
+    """Papers, rules, pages, scores, posts, receivers, and sometimes a brushing ring and a buyer who wants all money back; from dice of their own."""
+    for order in (row for row in world["orders"] if row["shop"] == shop):
+        order |= {"address_hash": _maybe(dice, f"a{dice.randint(1, 9)}"), "phone_hash": _maybe(dice, f"t{dice.randint(1, 9)}")}
+        order |= {"remark_mark": dice.choice((None, None, "G-", "A")), "finished_at": _maybe(dice, order["created_at"] + timedelta(days=dice.randint(2, 20)), 0.4)}
+    for item in (row for row in world["items"] if row["shop"] == shop):
+        item["brand"] = _maybe(dice, dice.choice(("花间", "素研")))
+    _random_ring(dice, shop, world)
+    for n in range(dice.randint(0, 9)):
+        begins = _maybe(dice, days_ago(dice.randint(-3, 400)))
+        world["documents"].append(
+            {
+                "shop": shop, "document_id": f"d{n}", "document_type": dice.choice(("营业执照", "质检报告", "品牌授权书")), "title": "证",
+                "item_id": _maybe(dice, f"i{dice.randint(0, 7)}", 0.4), "brand": _maybe(dice, dice.choice(("花间", "素研", "别家")), 0.4),
+                "holder": _maybe(dice, dice.choice(("甲公司", "甲公司", "乙公司"))), "issued_on": begins, "no_expiry": _maybe(dice, dice.random() < 0.2),
+                "expires_on": _maybe(dice, days_ago(dice.randint(-90, 20)), 0.8), "available_at": begins and datetime.combine(begins, time.min, CHINA) or AS_OF,
+            }
+        )  # fmt: skip
+    for n in range(dice.randint(0, 5)):
+        published = _maybe(dice, AS_OF - timedelta(minutes=dice.randint(-300, 20_000)))
+        world["rules"].append(
+            {
+                "shop": shop, "rule_id": f"n{n}", "platform": _maybe(dice, dice.choice(("tmall", "淘宝", "某平台"))), "title": _maybe(dice, dice.choice(("禁用语", "标题规范"))),
+                "published_at": published, "effective_on": _maybe(dice, days_ago(dice.randint(-5, 20))), "terms": _maybe(dice, dice.choice(("保湿", "最近、网红")), 0.7),
+                "replaces": _maybe(dice, f"n{dice.randint(0, 6)}", 0.4), "text": "全文", "available_at": published or AS_OF,
+            }
+        )  # fmt: skip
+    for block in ("brand", "类目", "信任背书", "活动"):
+        if dice.random() < 0.9:
+            checked = _maybe(dice, AS_OF - timedelta(hours=dice.randint(-3, 200)), 0.95)
+            page = {"shop": shop, "page": "首页", "block": block, "text": _maybe(dice, dice.choice(("始于1998", "<p></p>"))), "link_works": _maybe(dice, dice.random() < 0.9)}
+            world["pages"].append(page | {"checked_at": checked, "available_at": checked or AS_OF})
+    for name in ("描述相符", "物流"):
+        for back in range(1, dice.randint(2, 30)):
+            if dice.random() < 0.95:
+                score = {"score": _maybe(dice, dice.randint(40, 50) / 10), "peer_score": _maybe(dice, 4.6)}
+                world["scores"].append({"shop": shop, "date": days_ago(back), "score_name": name, **score})
+    for n in range(dice.randint(0, 8)):
+        at = AS_OF - timedelta(minutes=dice.randint(-600, 9_000))
+        answered = _maybe(dice, at + timedelta(minutes=dice.randint(1, 4_000)), 0.5)
+        post = {"shop": shop, "post_id": f"p{n}", "at": at, "available_at": at, "text": _maybe(dice, dice.choice(("假货", "真的太“好”了", "不好用"))), "answered_at": answered}
+        world["posts"].append(post | {"negative": _maybe(dice, dice.random() < 0.7)})
+
+
+def _random_ring(dice: random.Random, shop: str, world: dict) -> None:
+    begin = AS_OF - timedelta(days=dice.randint(1, 12), hours=dice.randint(0, 9))
+    for n in range(dice.choice((0, 0, 4, 5, 9))):
+        created = begin + timedelta(seconds=90 * n)
+        paid = created + timedelta(seconds=9)
+        order = {"shop": shop, "order_id": f"g{n}", "buyer_id": _maybe(dice, f"g{n}", 0.95), "address_hash": "ring", "created_at": created, "paid_at": paid, "units": 1}
+        order |= {"total_fen": 9900, "paid_fen": 9900, "refund_fen": 0, "status": "shipped", "shipped_at": paid + timedelta(hours=5)}
+        world["orders"].append(order)
+        world["order_lines"].append({"shop": shop, "order_id": f"g{n}", "line_id": "1", "item_id": "i0", "created_at": created, "paid_at": paid, "units": 1})
+        world["parcels"].append({"shop": shop, "parcel_id": "ring", "order_id": f"g{n}", "shipped_at": order["shipped_at"], "delivered_at": created + timedelta(days=2)})
+        said = created + timedelta(days=2, minutes=dice.randint(-5, 30))
+        world["reviews"].append({"shop": shop, "review_id": f"g{n}", "order_id": f"g{n}", "item_id": "i0", "created_at": said, "stars": 5, "text": "好"})
+    for n in range(dice.choice((0, 4, 6))):
+        created = AS_OF - timedelta(days=20 + 8 * n)
+        order = {"shop": shop, "order_id": f"w{n}", "buyer_id": "w", "created_at": created, "paid_at": created, "total_fen": 500, "units": 1, "status": "shipped"}
+        world["orders"].append(order | {"paid_fen": 0, "refund_fen": 500, "shipped_at": created, "refunded_at": created + timedelta(days=9)})
+        world["parcels"].append({"shop": shop, "parcel_id": f"w{n}", "order_id": f"w{n}", "shipped_at": created, "delivered_at": created + timedelta(days=1), "damaged": _maybe(dice, False)})
+        claim = {"created_at": created + timedelta(days=7, hours=dice.randint(0, 23)), "refund_kind": "refund", "reason": "质量问题", "amount_fen": 500, "shipped": True}
+        world["refunds"].append({"shop": shop, "refund_id": f"w{n}", "order_id": f"w{n}", "buyer_id": "w", "refund_status": "success", **claim})
