@@ -56,19 +56,15 @@ def _reaching(frames: Frames, ask: Ask, span: Window) -> pl.DataFrame:
 
 
 def _first_orders(frames: Frames, ask: Ask) -> pl.DataFrame:
-    """One row a person with a paid order: when the first was paid, its channel, and when orders that stand were paid."""
-    paid = (
-        effective_orders(frames, ask)
-        .filter(pl.col("paid"), buyer_is_known())
-        .select("shop", pl.col("buyer_id").str.strip_chars(), "order_id", "paid_at", "channel", kept=~pl.col("fully_refunded"))
-        .collect()
-    )
-    return (
-        as_persons(paid, persons(frames, ask))
-        .sort("shop", "person", "paid_at", "order_id")
-        .group_by("shop", "person", maintain_order=True)
-        .agg(first_at=pl.col("paid_at").first(), written=pl.col("channel").first(), kept_at=pl.col("paid_at").filter("kept").min())
-    )
+    """One row a person with a paid order: when the first was paid, the channel it names, and when the first that stands was paid."""
+    paid = effective_orders(frames, ask).filter(pl.col("paid"), buyer_is_known())
+    kept_at = pl.when(~pl.col("fully_refunded")).then("paid_at")
+    named = paid.select("shop", "paid_at", pl.col("buyer_id").str.strip_chars(), written="channel", kept_at=kept_at).collect()
+    several = as_persons(named.join(of := persons(frames, ask), on=["shop", "buyer_id"], how="semi"), of)
+    alone = named.join(of, on=["shop", "buyer_id"], how="anti").rename({"buyer_id": "person"})
+    orders = pl.concat([alone, several.select(alone.columns)]).with_columns(first_at=pl.col("paid_at").min().over("shop", "person"))
+    of_first = pl.col("written").filter(pl.col("paid_at") == pl.col("first_at")).min()
+    return orders.group_by("shop", "person").agg(pl.col("first_at").first(), pl.col("kept_at").min(), written=of_first)
 
 
 def _costs(frames: Frames, ask: Ask, firsts: pl.DataFrame, span: Window) -> pl.DataFrame:

@@ -17,6 +17,7 @@ from tasks._rows import instant, known
 from tasks._windows import DAY
 
 PUSH_FIELDS = ("title", "price", "was")
+_FIGURE = "9.90"
 _ITEM = ("shop", "item_id", "title", "promotion_id", "price_fen", "sale_fen", "cost_fen", "under_cost", "stock_units", "text", "verdict", "terms")
 
 
@@ -96,11 +97,11 @@ def _offered(frames: Frames, ask: Ask, send: datetime) -> pl.DataFrame:
 
 
 def _stock(frames: Frames, ask: Ask, send: datetime) -> pl.LazyFrame:
-    """The closing stock of each item's last day, null where that is older than `stock_age` at the time of sending."""
+    """The closing stock of each item's last day; an item whose last day is older than `stock_age` at the time of sending has none."""
     counted = (pl.col("date") + DAY).cast(pl.Datetime("us")).dt.replace_time_zone(ask.timezone.key).dt.convert_time_zone("UTC")
-    fresh = counted >= instant(send - ask.params.stock_age)
-    last = known(frames, "stock", ask).sort("shop", "item_id", "date").group_by("shop", "item_id").last()
-    return last.select("shop", "item_id", stock_units=pl.when(fresh).then("closing_units"))
+    fresh = known(frames, "stock", ask).filter(counted >= instant(send - ask.params.stock_age))
+    last = fresh.sort("shop", "item_id", "date").group_by("shop", "item_id").last()
+    return last.select("shop", "item_id", stock_units="closing_units")
 
 
 def _reason(ask: Ask) -> pl.Expr:
@@ -115,8 +116,9 @@ def _reason(ask: Ask) -> pl.Expr:
 
 
 def _with_copy(rows: pl.DataFrame, ask: Ask) -> pl.DataFrame:
-    """What is written of each item, with the scanner's word on it."""
+    """What is written of each item, with the scanner's word on it. Figures forbid nothing: each title is scanned once, with one figure."""
     columns = rows.select("title", "sale_fen", "price_fen").iter_rows()
     texts = [filled(ask.params.text, {"title": title, "price": format_money(sale), "was": format_money(was)}) for title, sale, was in columns]
-    copied = rows.with_columns(text=pl.Series(texts, dtype=pl.String))
-    return copied.join(scanned(texts), on="text", how="left", maintain_order="left")
+    alike = [filled(ask.params.text, {"title": title, "price": _FIGURE, "was": _FIGURE}) for title in rows["title"]]
+    copied = rows.with_columns(text=pl.Series(texts, dtype=pl.String), alike=pl.Series(alike, dtype=pl.String))
+    return copied.join(scanned(alike).rename({"text": "alike"}), on="alike", how="left", maintain_order="left")

@@ -13,7 +13,7 @@ from ecops.copyscan import BLOCK, scan
 from ecops.quantity import format_money
 from tasks._orders import buyer_is_known
 from tasks._purchases import order_facts
-from tasks._reach import Quiet, as_persons, consents, one_each
+from tasks._reach import Quiet, as_persons, consents, on_channel, one_each
 from tasks._rows import has_happened, instant, known
 from tasks._verdicts import Lack, of_every_shop, unknown_for_all
 
@@ -143,7 +143,7 @@ def audience_facts(frames: Frames, ask: Ask, ready: pl.DataFrame, counts: pl.Dat
     """One row for every asked shop: the columns of `order_facts`, `asked` (consents of the channel), `messages` on record, `ready`
     (people to write to), and how many each kind of reason leaves out: without, joined, outside, same, masked, written, bought.
     """
-    asked = consents(frames, ask, ask.params.channel)
+    asked = known(frames, "consents", ask).filter(on_channel(ask.params.channel)).select("shop").collect()
     facts = of_every_shop(ask, order_facts(frames, ask))
     for name, frame in (("ready", ready), ("asked", asked), ("messages", sent(frames, ask).select("shop").collect())):
         facts = facts.join(frame.group_by("shop").agg(pl.len().cast(pl.Int64).alias(name)), on="shop", how="left")

@@ -6,31 +6,41 @@ import polars as pl
 
 from ecops.automation import Ask, Frames
 from tasks._orders import buyer_is_known, effective_orders
-from tasks._rows import at_least, duration_text, has_happened, instant
+from tasks._rows import at_least, duration_text, has_happened, instant, local_date
 from tasks._verdicts import Lack
 from tasks._windows import today
 
 
 def purchases(frames: Frames, ask: Ask, since: datetime | None = None) -> pl.LazyFrame:
-    """One row a purchase: shop, buyer_id, paid_at, amount_fen (net of refunds; null: unknown), channel and orders.
+    """Orders that count as purchases: shop, buyer_id, paid_at, amount_fen (net of refunds; null: unknown) and `basket`.
 
     A purchase is a main order paid and not fully refunded as of then. Orders that a buyer made in the same second are one
-    basket which the platform split, and one purchase. `since`: only what was paid from then on.
+    basket which the platform split, and one purchase: purchases are the distinct baskets of a buyer. `since`: only what was
+    paid from then on.
     """
-    amount = pl.col("amount_fen")
-    alone = pl.when(pl.col("created_at").is_null()).then("order_id")
     return (
         effective_orders(frames, ask)
         .filter(buyer_is_known(), pl.col("paid"), ~pl.col("fully_refunded"))
         .filter(True if since is None else pl.col("paid_at") >= instant(since))
-        .group_by("shop", pl.col("buyer_id").str.strip_chars(), basket=pl.col("created_at").dt.truncate("1s"), alone=alone)
-        .agg(
-            paid_at=pl.col("paid_at").min(),
-            amount_fen=pl.when(amount.is_not_null().all()).then(amount.sum()),
-            channel=pl.col("channel").sort_by("order_id").first(),
-            orders=pl.len().cast(pl.Int64),
+        .select(
+            "shop", pl.col("buyer_id").str.strip_chars(), "paid_at", "amount_fen",
+            basket=pl.coalesce("created_at", "paid_at").dt.epoch("s"),
         )
-        .drop("basket", "alone")
+    )  # fmt: skip
+
+
+def by_buyer(frames: Frames, ask: Ask, since: datetime | None = None) -> pl.LazyFrame:
+    """One row a known buyer with purchases: how many, net amount (null when one is unknown), when and on which day the last was paid."""
+    amount = pl.col("amount_fen")
+    return (
+        purchases(frames, ask, since)
+        .group_by("shop", "buyer_id")
+        .agg(
+            purchases=pl.col("basket").n_unique().cast(pl.Int64),
+            amount_fen=pl.when(amount.null_count() == 0).then(amount.sum()),
+            last_paid_at=pl.col("paid_at").max(),
+        )
+        .with_columns(last_paid_on=local_date("last_paid_at", ask))
     )
 
 
@@ -53,7 +63,7 @@ def order_lacks(ask: Ask, stale_after: timedelta) -> list[Lack]:
 
     Over the columns of `order_facts`, counts filled with 0.
     """
-    newest, limit = _local_day("newest_at", ask), duration_text(stale_after)
+    newest, limit = local_date("newest_at", ask), duration_text(stale_after)
     stale = ((pl.lit(today(ask)) - newest) > stale_after).fill_null(False)
     return [
         Lack(pl.col("orders") == 0, "orders: none paid", "没有已付款订单"),
@@ -68,7 +78,7 @@ def order_lacks(ask: Ask, stale_after: timedelta) -> list[Lack]:
 
 def history_lacks(ask: Ask, before: datetime, history: timedelta, max_masked) -> list[Lack]:
     """What orders lack to tell who never bought: too many masked buyers, or a history that begins less than `history` before."""
-    orders, masked, first = pl.col("orders"), pl.col("unnamed"), _local_day("oldest_at", ask)
+    orders, masked, first = pl.col("orders"), pl.col("unnamed"), local_date("oldest_at", ask)
     short = (orders > 0) & (pl.col("oldest_at") > instant(before - history)).fill_null(False)
     return [
         Lack(
@@ -83,6 +93,3 @@ def history_lacks(ask: Ask, before: datetime, history: timedelta, max_masked) ->
         ),
     ]
 
-
-def _local_day(column: str, ask: Ask) -> pl.Expr:
-    return pl.col(column).dt.convert_time_zone(ask.timezone.key).dt.date()

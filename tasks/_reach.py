@@ -47,28 +47,40 @@ def sending_at(text: str | None, quiet: str, ask: Ask) -> datetime | None:
 
 
 def persons(frames: Frames, ask: Ask) -> pl.DataFrame:
-    """`person` of each buyer of the orders: the first id of all that share the phone of their newest order.
+    """`person` of each buyer who has more than one id: the first id of all that share the phone of their newest order.
 
     Identity is the platform's id; the keyed hash of the phone joins two ids of one person, never a name or an address
-    (families and offices share one). A buyer whose phone is masked is a person alone.
+    (families and offices share one). A buyer whose phone is masked is a person alone, and who has one id is not listed.
     """
-    phones = (
+    named = (
         known(frames, "orders", ask)
-        .filter(buyer_is_known())
+        .filter(buyer_is_known(), pl.col("phone_hash").is_not_null())
         .select("shop", pl.col("buyer_id").str.strip_chars(), "phone_hash", "created_at", "order_id")
-        .with_columns(phone_at=pl.when(pl.col("phone_hash").is_not_null()).then("created_at"))
-        .sort("phone_at", "order_id", nulls_last=False)
+    )
+    # only who ever used a phone that another id used too can share the newest one: few, and found without sorting
+    of_phone = named.group_by("shop", "phone_hash").agg(first=pl.col("buyer_id").min(), last=pl.col("buyer_id").max())
+    shared = of_phone.filter(pl.col("first") != pl.col("last")).select("shop", "phone_hash")
+    among = named.join(shared, on=["shop", "phone_hash"], how="semi").select("shop", "buyer_id").unique()
+    return (
+        named.join(among, on=["shop", "buyer_id"], how="semi")
+        .sort("created_at", "order_id", nulls_last=False)
         .group_by("shop", "buyer_id")
         .agg(phone=pl.col("phone_hash").last())
+        .with_columns(person=pl.col("buyer_id").min().over("shop", "phone"), ids=pl.len().over("shop", "phone"))
+        .filter(pl.col("ids") > 1)
+        .select("shop", "buyer_id", "person")
+        .collect()
     )
-    shared = pl.col("buyer_id").min().over("shop", "phone")
-    person = pl.when(pl.col("phone").is_null()).then("buyer_id").otherwise(shared)
-    return phones.with_columns(person=person).select("shop", "buyer_id", "person").collect()
 
 
 def as_persons(buyers: pl.DataFrame, of: pl.DataFrame) -> pl.DataFrame:
-    """`buyers` with their `person`; an id that no order knows is a person alone."""
+    """`buyers` with their `person`; an id not listed there is a person alone."""
     return buyers.join(of, on=["shop", "buyer_id"], how="left", maintain_order="left").with_columns(person=pl.coalesce("person", "buyer_id"))
+
+
+def on_channel(channel: str) -> pl.Expr:
+    """Whether a consent is for the channel and names its buyer."""
+    return (pl.col("consent_channel").str.strip_chars().str.to_lowercase() == channel.strip().lower()) & buyer_is_known()
 
 
 def consents(frames: Frames, ask: Ask, channel: str) -> pl.DataFrame:
@@ -77,7 +89,7 @@ def consents(frames: Frames, ask: Ask, channel: str) -> pl.DataFrame:
     again = (pl.col("consented_at") > pl.col("withdrawn_at")).fill_null(False)
     return (
         known(frames, "consents", ask)
-        .filter(pl.col("consent_channel").str.strip_chars().str.to_lowercase() == channel, buyer_is_known())
+        .filter(on_channel(channel))
         .with_columns(pl.col("buyer_id").str.strip_chars(), withdrawn=back & ~(given & again))
         .select("shop", "buyer_id", "consented_at", "withdrawn", agreed=given & ~pl.col("withdrawn"), joined=has_happened("joined_at", ask))
         .collect()
@@ -90,15 +102,10 @@ def one_each(buyers: pl.DataFrame, standing: pl.DataFrame, of: pl.DataFrame, *, 
     A person may be written to when one of the ids agreed and none withdrew; who withdrew under one nick withdrew. `joined`:
     whether the person must (True) or must not (False) be in the group already. Other columns are kept.
     """
-    marked = as_persons(standing, of).group_by("shop", "person").agg(
-        pl.col("withdrawn").any(), pl.col("joined").any(), agreed_ids=pl.col("buyer_id").filter("agreed"), consented_at=pl.col("consented_at").min()
-    )  # fmt: skip
-    rows = as_persons(buyers, of).join(marked, on=["shop", "person"], how="left")
-    ids = pl.col("agreed_ids").list.len().fill_null(0)
-    own = pl.col("buyer_id").is_in(pl.col("agreed_ids")).fill_null(False)
-    rows = rows.sort("shop", "person", ~own, "buyer_id").with_columns(first=pl.col("buyer_id").first().over("shop", "person"))
+    rows = as_persons(buyers, of).join(_marked(standing, of), on=["shop", "person"], how="left")
+    rows = rows.join(_firsts(rows, standing, of), on=["shop", "person"], how="left").with_columns(first=pl.coalesce("first", "buyer_id"))
     reason = pl.when(pl.lit(False)).then(pl.lit(""))
-    for when, text in _reasons(ids, joined):
+    for when, text in _reasons(joined):
         reason = reason.when(when).then(text)
     rows = rows.with_columns(reason=reason)
     kept = [name for name in buyers.columns if name not in ("shop", "buyer_id")]
@@ -106,9 +113,25 @@ def one_each(buyers: pl.DataFrame, standing: pl.DataFrame, of: pl.DataFrame, *, 
     return chosen, rows.filter(pl.col("reason").is_not_null()).select("shop", "buyer_id", "reason").sort("shop", "reason", "buyer_id")
 
 
-def _reasons(ids: pl.Expr, joined: bool | None) -> Iterator[tuple[pl.Expr, pl.Expr]]:
+def _marked(standing: pl.DataFrame, of: pl.DataFrame) -> pl.DataFrame:
+    """One row a person: whether one of the ids withdrew, joined or agreed, and when the first agreed."""
+    facts = [pl.col(name).any() for name in ("withdrawn", "joined", "agreed")]
+    alone = standing.join(of, on=["shop", "buyer_id"], how="anti").rename({"buyer_id": "person"})
+    several = standing.join(of, on=["shop", "buyer_id"]).group_by("shop", "person").agg(*facts, consented_at=pl.col("consented_at").min())
+    columns = ("shop", "person", "withdrawn", "joined", "agreed", "consented_at")
+    return pl.concat([alone.select(columns), several.select(columns)])
+
+
+def _firsts(rows: pl.DataFrame, standing: pl.DataFrame, of: pl.DataFrame) -> pl.DataFrame:
+    """Of persons with several ids among `rows` the id to write to: the first that agreed itself, else the first."""
+    own = standing.filter("agreed").select("shop", "buyer_id", own=pl.lit(True))
+    several = rows.select("shop", "buyer_id", "person").join(of, on=["shop", "buyer_id"], how="semi").join(own, on=["shop", "buyer_id"], how="left")
+    return several.sort(~pl.col("own").fill_null(False), "buyer_id").group_by("shop", "person").agg(first=pl.col("buyer_id").first())
+
+
+def _reasons(joined: bool | None) -> Iterator[tuple[pl.Expr, pl.Expr]]:
     yield pl.col("withdrawn").fill_null(False), pl.lit("consent withdrawn")
-    yield ids == 0, pl.lit("no consent")
+    yield ~pl.col("agreed").fill_null(False), pl.lit("no consent")
     if joined is not None:
         is_in = pl.col("joined").fill_null(False)
         yield (~is_in, pl.lit("not in the group")) if joined else (is_in, pl.lit("already joined"))

@@ -32,7 +32,7 @@ from tasks._messages import (
     writable,
 )
 from tasks._orders import buyer_is_known, effective_orders
-from tasks._purchases import history_lacks, order_facts, order_lacks, purchases
+from tasks._purchases import by_buyer, history_lacks, order_facts, order_lacks
 from tasks._reach import as_persons, consents, one_each, persons, sending_at
 from tasks._rows import at_least, instant, known, local_date, percent, yuan
 from tasks._verdicts import Lack, of_every_shop, unknown_for_all, verdicts
@@ -80,13 +80,8 @@ def segment(frames: Frames, ask: Ask) -> Answer:
 def _buyers(frames: Frames, ask: Ask, history: timedelta | None = None) -> pl.DataFrame:
     """One row a known buyer with a purchase (within `history`): how many, how much, how long ago, and the flags."""
     return (
-        purchases(frames, ask, ask.as_of - history if history else None)
-        .group_by("shop", "buyer_id")
-        .agg(
-            purchases=pl.len().cast(pl.Int64),
-            amount_fen=pl.when(pl.col("amount_fen").is_not_null().all()).then(pl.col("amount_fen").sum()),
-            last_paid_on=local_date("paid_at", ask).max(),
-        )
+        by_buyer(frames, ask, ask.as_of - history if history else None)
+        .drop("last_paid_at")
         .with_columns(
             aov_fen=(pl.col("amount_fen") / pl.col("purchases")).round(0).cast(pl.Int64),
             days_since=(pl.lit(today(ask)) - pl.col("last_paid_on")).dt.total_days(),
@@ -321,8 +316,8 @@ def wecom_import(frames: Frames, ask: Ask) -> Answer:
     the export list, ids only: the phones stay with the shop; `left_out` and `counts`: why, and how many. People invite.
     """
     since = ask.as_of - ask.params.window
-    buyers = purchases(frames, ask, since).group_by("shop", "buyer_id").agg(last_paid_at=pl.col("paid_at").max(), purchases=pl.len().cast(pl.Int64))
-    agreed, left_out = one_each(buyers.collect(), consents(frames, ask, ask.params.channel), persons(frames, ask), joined=False)
+    buyers = by_buyer(frames, ask, since).select("shop", "buyer_id", "purchases", "last_paid_at").collect()
+    agreed, left_out = one_each(buyers, consents(frames, ask, ask.params.channel), persons(frames, ask), joined=False)
     with_phone = agreed.join(_phones(frames, ask), on=["shop", "buyer_id"], how="semi", maintain_order="left")
     masked = agreed.join(with_phone, on=["shop", "buyer_id"], how="anti").select("shop", "buyer_id", reason=pl.lit("phone masked"))
     left_out = pl.concat([left_out, masked]).sort("shop", "reason", "buyer_id")
@@ -406,24 +401,10 @@ def _wake_lists(frames: Frames, ask: Ask, send: datetime) -> dict[str, pl.DataFr
 
 def _dormant(frames: Frames, ask: Ask, of: pl.DataFrame) -> pl.DataFrame:
     """Buyers none of whose person's ids bought within `dormant`; each with what the id itself bought."""
-    buyers = as_persons(_bought(frames, ask), of)
+    buyers = as_persons(by_buyer(frames, ask).drop("last_paid_at").collect(), of)
     last = pl.col("last_paid_on").max().over("shop", "person")
     days = (pl.lit(today(ask)) - last).dt.total_days()
     return buyers.with_columns(last_paid_on=last, days_since=days).filter(days > ask.params.dormant.days).drop("person")
-
-
-def _bought(frames: Frames, ask: Ask) -> pl.DataFrame:
-    amount = pl.col("amount_fen")
-    return (
-        purchases(frames, ask)
-        .group_by("shop", "buyer_id")
-        .agg(
-            purchases=pl.len().cast(pl.Int64),
-            amount_fen=pl.when(amount.is_not_null().all()).then(amount.sum()),
-            last_paid_on=local_date("paid_at", ask).max(),
-        )
-        .collect()
-    )
 
 
 def _wake_verdicts(facts: pl.DataFrame, ask: Ask, send: datetime) -> pl.DataFrame:
@@ -532,23 +513,29 @@ def _first_lists(frames: Frames, ask: Ask, send: datetime) -> dict[str, pl.DataF
 
 
 def _prospects(frames: Frames, ask: Ask) -> pl.DataFrame:
-    """Every id that can be told, once, with where it was seen: consent, order, visit."""
-    sources = {
-        "consent": known(frames, "consents", ask),
-        "order": known(frames, "orders", ask),
-        "visit": known(frames, "behaviours", ask),
-    }
+    """Ids seen in a consent, on a visit or in an order that was never paid, once each, with where."""
+    unpaid = effective_orders(frames, ask).filter(~pl.col("paid"))
+    sources = {"consent": known(frames, "consents", ask), "order": unpaid, "visit": known(frames, "behaviours", ask)}
     rows = [
-        frame.filter(buyer_is_known()).select("shop", pl.col("buyer_id").str.strip_chars(), seen=pl.lit(name)).unique() for name, frame in sources.items()
+        frame.filter(buyer_is_known()).select("shop", pl.col("buyer_id").str.strip_chars(), *(pl.lit(name == other).alias(other) for other in sources))
+        for name, frame in sources.items()
     ]
-    return pl.concat(rows).group_by("shop", "buyer_id").agg(pl.col("seen").sort().str.join("、")).sort("shop", "buyer_id").collect()
+    marks = [pl.when(name).then(pl.lit(name)) for name in sources]
+    return (
+        pl.concat(rows).group_by("shop", "buyer_id").agg(pl.col(name).any() for name in sources)
+        .select("shop", "buyer_id", seen=pl.concat_str(marks, separator="、", ignore_nulls=True))
+        .sort("shop", "buyer_id")
+        .collect()
+    )  # fmt: skip
 
 
 def _bought_before(frames: Frames, ask: Ask, candidates: pl.DataFrame, of: pl.DataFrame) -> pl.DataFrame:
     """The candidates whose person paid an order before, with the reason."""
+    ids = pl.concat([candidates.select("shop", "buyer_id"), of.select("shop", "buyer_id")]).lazy()
     paid = effective_orders(frames, ask).filter(pl.col("paid"), buyer_is_known()).select("shop", pl.col("buyer_id").str.strip_chars(), "fully_refunded")
-    history = as_persons(paid.collect(), of).group_by("shop", "person").agg(kept=(~pl.col("fully_refunded")).any())
-    rows = as_persons(candidates, of).join(history, on=["shop", "person"])
+    history = paid.join(ids, on=["shop", "buyer_id"], how="semi").group_by("shop", "buyer_id").agg(kept=(~pl.col("fully_refunded")).any()).collect()
+    of_person = as_persons(history, of).group_by("shop", "person").agg(pl.col("kept").any())
+    rows = as_persons(candidates, of).join(of_person, on=["shop", "person"])
     rows = rows.filter("kept") if ask.params.refunded_is_first else rows
     reason = pl.when("kept").then(pl.lit("bought before")).otherwise(pl.lit("bought before and had it refunded"))
     return rows.select("shop", "buyer_id", reason=reason)
