@@ -20,6 +20,8 @@ PARAMS = {
     "campaign.watch_hour": {"gmv_target": "100000", "opening": "day + 20h"},
     "review.gap": {"gmv_target": "100000", "since": "day", "until": "day + 24h"},
     "review.pareto": {"since": "day - 7d"},
+    "service.hours": {"min_orders": 1, "min_unserved": 1},
+    "service.return_deadline": {"policy": "day - 20d"},
 }
 SEEDS = st.integers(0, 10_000)
 SHOPS = ("a", "b", "c")
