@@ -10,7 +10,7 @@ from ecops.formulae.turnover import days_of_cover, days_of_turnover, turns
 
 def parts(total: int, values: list[int | None]) -> list[int | None]:
     frame = pl.DataFrame({"g": ["o"] * len(values), "n": range(len(values)), "total": [total] * len(values), "value": values}, schema_overrides={"value": pl.Int64})
-    return frame.sample(fraction=1, shuffle=True, seed=1).with_columns(part=spread(pl.col("total"), pl.col("value"), ["g"], ["n"])).sort("n")["part"].to_list()
+    return frame.sample(fraction=1, shuffle=True, seed=1).with_columns(part=spread(pl.col("total"), pl.col("value"), ["g"], "n")).sort("n")["part"].to_list()
 
 
 def test_the_remainder_is_on_the_last_line():
