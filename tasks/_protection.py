@@ -90,3 +90,40 @@ def _why_unsure() -> pl.Expr:
         .when(pl.col("refund") > 0).then(pl.lit("refunded in part"))
         .when(elsewhere.fill_null(False)).then(pl.lit("order refunded in part"))
     )  # fmt: skip
+
+
+def liabilities(frames: Frames, ask: Ask, moves: pl.LazyFrame, claims: pl.DataFrame, unsure: pl.DataFrame) -> pl.DataFrame:
+    """One row a price change, changes that cost nothing included."""
+    by = ["shop", "item_id", "changed_at"]
+    sums = claims.group_by(by).agg(
+        orders=pl.col("order_id").n_unique().cast(pl.Int64), units=pl.col("units").sum(), due_fen=pl.col("due_fen").sum()
+    )
+    doubts = unsure.group_by(by).agg(unsure=pl.len().cast(pl.Int64))
+    title = known(frames, "items", ask).select("shop", "item_id", "title", list_fen="price_fen").collect()
+    return (
+        moves.collect()
+        .join(title, on=["shop", "item_id"], how="left")
+        .join(sums, on=by, how="left")
+        .join(doubts, on=by, how="left")
+        .with_columns(pl.col("orders", "units", "due_fen", "unsure").fill_null(0))
+        .select("shop", "item_id", "title", "drop_on", "changed_at", "planned", "list_fen", "new_fen", "orders", "units", "due_fen", "unsure", "reason")
+        .sort("shop", "planned", "due_fen", "changed_at", "item_id", descending=[False, True, True, False, False])
+    )
+
+
+def protection_facts(frames: Frames, ask: Ask, items: pl.DataFrame) -> pl.DataFrame:
+    """Changes and what is due a shop, and from when to when its order lines reach."""
+    planned = pl.col("planned")
+    sums = items.group_by("shop").agg(
+        planned=planned.sum().cast(pl.Int64), made=(~planned).sum().cast(pl.Int64), unsure=pl.col("unsure").sum(),
+        orders=pl.col("orders").sum(), units=pl.col("units").sum(),
+        planned_fen=pl.col("due_fen").filter(planned).sum(), made_fen=pl.col("due_fen").filter(~planned).sum(),
+        earliest=(pl.col("drop_on").clip(upper_bound=today(ask)) - pl.duration(days=ask.params.days.days)).min(),
+    )  # fmt: skip
+    changes = known(frames, "price_changes", ask).group_by("shop").agg(changes=pl.len().cast(pl.Int64)).collect()
+    created = local_date("created_at", ask)
+    reach = known(frames, "order_lines", ask).group_by("shop").agg(lines=pl.len().cast(pl.Int64), since=created.min(), newest=created.max()).collect()
+    every = changes.join(reach, on="shop", how="full", coalesce=True).join(sums, on="shop", how="left")
+    return every.with_columns(
+        short=(pl.col("since") > pl.col("earliest")).fill_null(False), stale=pl.col("newest") <= today(ask) - ask.params.stale_after
+    ).drop("earliest")
