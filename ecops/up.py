@@ -1,5 +1,6 @@
 """`ecops up`: every part of the product as a child of one process. A part that dies is started again; Ctrl-C ends all of them."""
 
+import fcntl
 import json
 import os
 import signal
@@ -10,13 +11,15 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import IO
 
-from ecops.errors import NotPossible, NotRunning
+from ecops.errors import BadCall, NotPossible, NotRunning
 from ecops.home import Home
 from ecops.orchestration import server
 from ecops.orchestration.api import PrefectApi
 
 RESTART_AFTER = (1, 1, 2, 5, 10)  # seconds
+STEADY = 30  # seconds: a part that lived this long before it fell is not one that cannot start
 
 
 def web_address(port: int) -> str:
@@ -43,6 +46,11 @@ class Part:
     child: subprocess.Popen | None = None
     falls: int = 0
     again_at: float = 0.0
+    started_at: float = 0.0
+
+    def begin(self, at: float) -> None:
+        """Start it."""
+        self.child, self.started_at = self.start(), at
 
 
 class Supervisor:
@@ -50,8 +58,8 @@ class Supervisor:
 
     def __init__(self, home: Home, port: int) -> None:
         self.home, self.port, self.prefect_port = home, port, port + 1
+        self.lock: IO[str] | None = None
         self.logs = home.folder / "logs"
-        self.logs.mkdir(exist_ok=True)
         self.stopping = threading.Event()
         self.parts = [
             Part("prefect", lambda: server.start(home.folder, self.prefect_port, self.logs / "prefect.log")),
@@ -66,11 +74,12 @@ class Supervisor:
 
     def begin(self, say: Callable[[str], None]) -> None:
         """Start everything; returns when pages and Prefect answer."""
+        self._hold_home()
         must_be_free(self.port)
         must_be_free(self.prefect_port)
         self.home.parts_file.write_text(json.dumps({"web": web_address(self.port), "prefect": server.api_url(self.prefect_port), "pid": os.getpid()}))
         for part in (self.parts[0], self.parts[3]):
-            part.child = part.start()
+            part.begin(time.monotonic())
         say("Prefect 启动中 / starting Prefect ...")
         try:
             server.wait_ready(self.prefect_port, self.parts[0].child)
@@ -80,7 +89,8 @@ class Supervisor:
     def work(self) -> None:
         """Start the worker and the clock."""
         for part in self.parts:
-            part.child = part.child or part.start()
+            if part.child is None:
+                part.begin(time.monotonic())
 
     def watch(self) -> None:
         """Start again what falls, until told to stop."""
@@ -91,17 +101,36 @@ class Supervisor:
     def _mend(self, part: Part, at: float) -> None:
         if part.child is not None and part.child.poll() is not None:
             print(f"{part.name} ended with code {part.child.returncode}; starting it again (log: {self.logs / (part.name + '.log')})", file=sys.stderr)
+            part.falls = 0 if at - part.started_at > STEADY else part.falls
             part.child, part.again_at = None, at + RESTART_AFTER[min(part.falls, len(RESTART_AFTER) - 1)]
             part.falls += 1
         if part.child is None and at >= part.again_at:
-            part.child = part.start()
+            part.begin(at)
 
     def end(self) -> None:
         """Stop all parts, the worker first, Prefect last."""
         for part in reversed(self.parts):
             if part.child is not None:
                 server.stop(part.child)
-        self.home.parts_file.unlink(missing_ok=True)
+        if self.lock is not None:  # else the addresses are those of another one, which goes on
+            self.home.parts_file.unlink(missing_ok=True)
+            self.lock.close()
+            self.lock = None
+
+    def _hold_home(self) -> None:
+        """Two Prefect servers on one database lose each other's writes: one `ecops up` a home. The lock goes with the process, whatever ends it."""
+        try:
+            self.logs.mkdir(exist_ok=True)
+            lock = (self.home.folder / "up.lock").open("a")
+        except OSError as error:
+            raise BadCall(f"The home folder {self.home.folder} cannot be written to: {error.strerror}; choose another with ECOPS_HOME or --home.") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            there = self.home.parts()
+            raise NotPossible(f"ecops up is running in {self.home.folder} already (process {there.get('pid', '?')}, pages at {there.get('web', '?')}); use that one, stop it with Ctrl-C, or choose another --home.") from error
+        self.lock = lock
 
 
 def stop_on_signals(stopping: threading.Event) -> None:
