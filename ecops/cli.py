@@ -777,7 +777,7 @@ for verb in data_verbs.VERBS:
 
 def main() -> None:
     """Run a verb; every error of ours becomes one sentence and its exit status."""
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DatabaseError, OperationalError
 
     try:
         cli(standalone_mode=True)
@@ -786,7 +786,10 @@ def main() -> None:
         if getattr(error, "row", None) and "--json" in sys.argv:
             click.echo(json.dumps(error.row, ensure_ascii=False, default=str))
         sys.exit(error.exit_code)
-    except OperationalError as error:
+    except DatabaseError as error:
+        # Its subclasses but one are mistakes of ours, which must be seen.
+        if type(error) not in (DatabaseError, OperationalError):
+            raise
         say(f"The database cannot be used: {error.orig}; check ECOPS_HOME and ECOPS_DATABASE_URL.")
         sys.exit(5)
     except BrokenPipeError:

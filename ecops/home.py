@@ -60,9 +60,10 @@ class Home:
     def parts(self) -> dict:
         """What a running `ecops up` wrote: {web, prefect, pid}; empty when there is none."""
         try:
-            return json.loads(self.parts_file.read_text())
-        except (FileNotFoundError, json.JSONDecodeError):
+            found = json.loads(self.parts_file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
             return {}
+        return found if isinstance(found, dict) else {}
 
     @property
     def prefect(self) -> str | None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from ecops.errors import BadCall, NotRunning
@@ -50,7 +50,9 @@ class Store:
         try:
             connection = self.engine.connect()
         except OperationalError as error:
-            raise NotRunning(f"The database {self.engine.url.render_as_string()} does not answer: {error.orig}; check ECOPS_DATABASE_URL.") from error
+            raise NotRunning(f"The database {self.engine.url.render_as_string()} does not answer: {error.orig}; check ECOPS_HOME and ECOPS_DATABASE_URL.") from error
+        except DatabaseError as error:
+            raise self._not_ours(str(error.orig)) from error
         with connection:
             yield connection
 
@@ -78,11 +80,18 @@ class Store:
     def _revision(self) -> str | None:
         with self._connected() as connection:
             try:
-                if not inspect(connection).has_table("alembic_version"):
-                    return None
-                return connection.execute(text("select version_num from alembic_version")).scalar()
-            except SQLAlchemyError as error:
-                raise BadCall(f"{self.engine.url.render_as_string()} is not a database of ecops: {error.orig}; choose another ECOPS_HOME.") from error
+                # In this order: whoever is just making the tables commits them with their version.
+                taken = set(inspect(connection).get_table_names()) & set(metadata.tables)
+                if inspect(connection).has_table("alembic_version"):
+                    return connection.execute(text("select version_num from alembic_version")).scalar()
+            except DatabaseError as error:
+                raise self._not_ours(str(error.orig)) from error
+        if taken:
+            raise self._not_ours(f"it has tables called {', '.join(sorted(taken))} of somebody else")
+        return None
+
+    def _not_ours(self, why: str) -> BadCall:
+        return BadCall(f"{self.engine.url.render_as_string()} is not a database of ecops: {why}; choose another ECOPS_HOME or ECOPS_DATABASE_URL.")
 
     def close(self) -> None:
         """Give the connections back."""

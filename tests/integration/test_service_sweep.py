@@ -163,6 +163,21 @@ def test_the_migrations_make_the_tables_of_the_code(blank):
             assert {index["name"] for index in found.get_indexes(table.name)} >= {index.name for index in table.indexes}
 
 
+@pytest.mark.parametrize("content", [b"no database at all" * 300, bytes(range(256)) * 20])
+def test_a_file_that_is_no_database_is_a_sentence(tmp_path, content):
+    (tmp_path / "ecops.db").write_bytes(content)
+    with pytest.raises(BadCall, match="not a database of ecops"):
+        Store(f"sqlite:///{tmp_path}/ecops.db").migrate()
+    assert (tmp_path / "ecops.db").read_bytes() == content
+
+
+def test_a_database_of_another_program_is_left_alone(blank):
+    with blank.engine.connect().execution_options(ecops_write=True) as connection, connection.begin():
+        connection.execute(text("create table shop (x integer)"))
+    with pytest.raises(BadCall, match="tables called shop of somebody else"):
+        blank.migrate()
+
+
 def test_a_database_of_a_newer_ecops_is_left_alone(blank):
     blank.migrate()
     with blank.engine.connect().execution_options(ecops_write=True) as connection, connection.begin():
