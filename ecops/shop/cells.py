@@ -15,9 +15,13 @@ SHOP_ZONE = "Asia/Shanghai"
 
 _MISSING = r"(?i)^(-+|—+|–+|/|暂无数据|暂无|无数据|null|nan|none|n/a|#n/a|\\n|\*+)$"
 # How a cell begins that is wrapped, or that may be a way to write nothing.
-_SPECIAL = r"^[='`\-—–/暂无Nn#\\*]"
+_SPECIAL = r"^[='`\-—–/暂无Nn#\\*\u200b-\u200f\u2060\ufeff]"
+# Characters without a shape that pages and joined files leave behind.
+_INVISIBLE, _INVISIBLES = r"\p{Cf}", "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _SCIENTIFIC = r"^[+-]?\d+(\.\d+)?[eE][+-]?\d+$"
 _LONG_ID, _ROUNDED, _TELLING_ZEROS = r"^\d{16,}$", r"^\d{15}(0+)$", 6
+# A double holds integers up to 2**53; above, each doubling leaves one binary digit less. Chance gives so many zeros to no column of ids.
+_EXACT_BITS, _TELLING_BITS = 53, 40
 _NUMBER = r"^-?\d+(\.\d+)?$"
 _DAY = r"^((?:19|20)\d\d)[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
 _COMPACT = r"^((?:19|20)\d\d)(\d\d)(\d\d)$"
@@ -58,7 +62,7 @@ def clean(cell: pl.Expr) -> pl.Expr:
     odd = _only(outer, special)
     formula = odd.str.starts_with('="') & odd.str.ends_with('"') & (odd.str.len_bytes() > len('="'))
     inner = pl.when(formula).then(odd.str.strip_prefix('="').str.strip_suffix('"')).otherwise(odd)
-    bare = inner.str.strip_chars().str.strip_chars_start("'`").str.strip_chars()
+    bare = inner.str.strip_chars(_INVISIBLES).str.strip_chars().str.strip_chars_start("'`").str.strip_chars()
     nothing = (bare == "") | bare.str.contains(_MISSING)
     return pl.when(special).then(_only(bare, ~nothing)).otherwise(_only(outer, outer != ""))
 
@@ -75,10 +79,11 @@ def text(cell: pl.Expr, epoch: date) -> Parsed:
 
 def identity(cell: pl.Expr, epoch: date) -> Parsed:
     """An id as text; refused when a spreadsheet has rounded its digits away."""
-    plain = ~(cell.str.contains("[.eE]") | _rounded(cell))
-    odd = _only(cell, ~plain)
+    rounded = _rounded(cell) | _through_doubles(cell)
+    plain = ~(cell.str.contains("[.eE]") | rounded | (cell.str.len_bytes() != cell.str.len_chars()))
+    odd = _narrow(_only(cell, ~plain))
     whole = pl.coalesce(odd.str.replace(r"^(\d{1,15})\.0+$", "$1"), cell)
-    lost = (is_scientific(odd) | _rounded(cell)).fill_null(False)
+    lost = (is_scientific(odd) | odd.str.contains(r"^\d{16,}\.\d+$") | rounded).fill_null(False)
     # what is left of it is no key: it may be that of other rows
     return Parsed(_only(whole, ~lost), _fault_when(lost, "digits_lost"), _only(cell, plain))
 
@@ -90,6 +95,15 @@ def _rounded(cell: pl.Expr) -> pl.Expr:
     sole = pl.when(zeros.is_not_null()).then(cell).is_first_distinct()
     all_end_so = (zeros.count() == long.count()) & (pl.when(sole).then(zeros).sum() >= _TELLING_ZEROS)
     return zeros.is_not_null() & all_end_so
+
+
+def _through_doubles(cell: pl.Expr) -> pl.Expr:
+    """Long ids that a program has held as numbers: their last binary digits are zeros, all of a column."""
+    number = cell.cast(pl.Int64, strict=False)
+    long = _only(number, number >= 2**_EXACT_BITS)
+    kept = long.cast(pl.Float64).cast(pl.Int64, strict=False) == long
+    lacking = _only(long, long.is_first_distinct()).log(2).floor() + 1 - _EXACT_BITS
+    return kept & kept.all() & (lacking.sum() >= _TELLING_BITS)
 
 
 def money(cell: pl.Expr, epoch: date) -> Parsed:
@@ -184,6 +198,11 @@ def signed_money(cell: pl.Expr, epoch: date) -> Parsed:
     return Parsed(pl.when(cell.str.starts_with("-")).then(-parsed.value).otherwise(parsed.value), parsed.fault)
 
 
+def refund_money(cell: pl.Expr, epoch: date) -> Parsed:
+    """As `money`; an export may say in words that no refund was asked for, which does not mean that none will be."""
+    return money(pl.when(~cell.is_in(_NO_REFUND)).then(cell), epoch)
+
+
 def number_of_days(cell: pl.Expr, epoch: date) -> Parsed:
     """Days from `15`, `15天`, `15天累计数据`."""
     return count(pl.coalesce(cell.str.extract(r"^(\d+)\s*[天日]"), cell), epoch)
@@ -210,12 +229,17 @@ def province(cell: pl.Expr, epoch: date) -> Parsed:
     return Parsed(pl.when((head.str.len_chars() <= 10) & ~head.str.contains(r"\*")).then(head), _fine())
 
 
+def _narrow(cell: pl.Expr) -> pl.Expr:
+    """Full-width letters and digits as the usual ones, without characters that have no shape."""
+    return cell.str.normalize("NFKC").str.replace_all(_INVISIBLE, "")
+
+
 def _folded(cell: pl.Expr) -> pl.Expr:
-    return cell.str.normalize("NFKC").str.replace_all(r"\s", "").str.to_lowercase()
+    return _narrow(cell).str.replace_all(r"\s", "").str.to_lowercase()
 
 
 def _percent(cell: pl.Expr) -> pl.Expr:
-    bare = _number_text(cell.str.replace("％", "%"))
+    bare = _number_text(cell)
     return _real(_only(bare.str.strip_suffix("%"), bare.str.ends_with("%"))) / 100
 
 
@@ -246,7 +270,7 @@ def _fault_when(bad: pl.Expr, code: str) -> pl.Expr:
 
 
 def _number_text(cell: pl.Expr) -> pl.Expr:
-    return cell.str.replace_all(r"[,，¥￥\s]", "").str.replace(r"(元|件|人)$", "")
+    return _narrow(cell).str.replace_all(r"[,¥\s]", "").str.replace(r"(元|件|人)$", "")
 
 
 def _amount(cell: pl.Expr, value: pl.Expr, code: str, usual: pl.Expr | None = None) -> Parsed:
@@ -265,7 +289,8 @@ def _usual_moment(cell: pl.Expr) -> pl.Expr:
 
 
 def _moment(cell: pl.Expr, epoch: date) -> pl.Expr:
-    return pl.coalesce(_written(cell), _compact(cell), _serial(cell, epoch))
+    plain = _narrow(cell)
+    return pl.coalesce(_written(plain), _compact(plain), _serial(plain, epoch))
 
 
 def _written(cell: pl.Expr) -> pl.Expr:
@@ -292,12 +317,14 @@ REFUND_STATUSES = {
     "买家已经申请退款,等待卖家同意": "open", "卖家已经同意退款,等待买家退货": "open", "买家已经退货,等待卖家确认收货": "open",
 }
 
+_NO_REFUND = [text for text, meaning in REFUND_STATUSES.items() if meaning == "none"]
+
 # By the name under which a table of headings asks for them.
 CONVERTERS: dict[str, Converter] = {
     "text": text, "identity": identity, "money": money, "signed_money": signed_money, "count": count, "number": number, "day": day,
     "month": month, "instant": instant, "flag": flag, "status": status, "province": province, "rate": rate, "points": rate_in_points,
     "fraction": rate_as_fraction, "seconds": seconds, "mark": mark, "days": number_of_days, "staged": staged, "waybill": waybill,
-    "action": choice(ACTIONS), "refund_status": choice(REFUND_STATUSES),
+    "action": choice(ACTIONS), "refund_status": choice(REFUND_STATUSES), "refund_money": refund_money,
 }
 # Converters of fixed texts: what they do not know is counted and said.
 OF_FIXED_TEXTS = ("status", "action", "refund_status")

@@ -48,11 +48,16 @@ def headings_again(rows: pl.DataFrame, found: Heading, file: str) -> pl.DataFram
 
     Raises ShopDataError where they stand in another order: the rows below would be read under the wrong ones.
     """
-    sign = next(found.label(column) for column in found.export.required if column in found.columns)
+    sign = next(found.columns[column] for column in found.export.required if column in found.columns)
     cells = [name for name in rows.columns if name != ROW]
-    likely = rows.filter(pl.any_horizontal(pl.col(name).str.strip_chars() == sign for name in cells).fill_null(False))
+    likely = rows.filter(pl.any_horizontal(_bare(pl.col(name)) == _bare(pl.lit(found.texts[sign])) for name in cells).fill_null(False))
     numbers = [number for number, *row in likely.select(ROW, *cells).iter_rows() if _again(number, row, found, file)]
     return pl.DataFrame({ROW: numbers}, schema={ROW: pl.Int64})
+
+
+def _bare(cell: pl.Expr) -> pl.Expr:
+    """Without blanks around it and the mark that a file's first cell begins with."""
+    return cell.str.replace_all(r"\p{Cf}", "").str.strip_chars()
 
 
 def _again(number: int, row: list[str | None], found: Heading, file: str) -> bool:

@@ -23,7 +23,7 @@ def test_ways_to_write_nothing_are_unknown_without_a_fault(text):
 
 @pytest.mark.parametrize(
     ("text", "fen"),
-    [("178.8", 17880), ("￥1,234.50", 123450), ("¥ 12", 1200), ("99元", 9900), ("0.0", 0), ("1，234", 123400), ("35.90", 3590), ("0.29", 29)],
+    [("178.8", 17880), ("￥1,234.50", 123450), ("¥ 12", 1200), ("99元", 9900), ("１，２３４．５０", 123450), ("\ufeff8.00", 800), ("0.0", 0), ("1，234", 123400), ("35.90", 3590), ("0.29", 29)],
 )
 def test_money_becomes_fen(text, fen):
     assert convert(cells.money, text) == (fen, None)
@@ -37,6 +37,7 @@ def test_money_becomes_fen(text, fen):
         (cells.money, "-5.00", "negative"), (cells.count, "-3", "negative"), (cells.count, "2.5", "not_a_number"),
         (cells.count, "1e3", "not_a_number"), (cells.count, "8.50%", "not_a_number"), (cells.count, "9" * 30, "not_a_number"),
         (cells.identity, "9.78756922225897e+25", "digits_lost"), (cells.identity, "1.23457E+17", "digits_lost"),
+        (cells.identity, "3698745123000007120.0", "digits_lost"),
         (cells.day, "2019-02-30", "not_a_date"), (cells.day, "yesterday", "not_a_date"), (cells.day, "0019-01-01", "not_a_date"),
         (cells.instant, "2019-01-01 25:00:00", "not_a_date"), (cells.flag, "maybe", "not_yes_no"),
     ],
@@ -50,12 +51,34 @@ def test_counts_are_whole_numbers(text, number):
     assert convert(cells.count, text) == (number, None)
 
 
-@pytest.mark.parametrize(("text", "plain"), [('="123456789012345678"', "123456789012345678"), ("'00123", "00123"), ("12353915.0", "12353915"), ("88\t", "88")])
+@pytest.mark.parametrize(("text", "plain"), [('="123456789012345678"', "123456789012345678"), ("'00123", "00123"), ("12353915.0", "12353915"), ("88\t", "88"),
+                                              ("３６９８", "3698"), ("3698\u200b", "3698"), ("\ufeff3698", "3698"), ("251111-7", "251111-7")])
 def test_ids_are_texts_without_their_wrappings(text, plain):
     assert convert(cells.identity, text) == (plain, None)
 
 
-@pytest.mark.parametrize("text", ["2019-01-02", "2019/1/2", "2019.1.2", "20190102", "2019年1月2日", "43467", "2019-01-02 00:00:00"])
+def faults_of_ids(ids):
+    return pl.DataFrame({"id": ids}).select(fault=cells.identity(pl.col("id"), EPOCH_1900).fault.cast(pl.String))["fault"].to_list()
+
+
+def test_ids_that_a_program_has_held_as_numbers_are_refused_all_of_a_column():
+    whole = [str(3_698_745_123_000_007_121 + 10_001 * number) for number in range(5)]
+    assert faults_of_ids([str(int(float(text))) for text in whole]) == ["digits_lost"] * 5
+    assert faults_of_ids(whole) == [None] * 5
+    # one id that has its digits shows that they were not lost on the way
+    assert faults_of_ids([*(str(int(float(text))) for text in whole), whole[0]]) == [None] * 6
+
+
+def test_a_few_ids_may_end_in_binary_zeros_by_chance():
+    assert faults_of_ids([str(2**61), str(2**61 + 2**12), "12", "7001"]) == [None] * 4
+
+
+def test_no_refund_in_words_is_no_amount():
+    assert convert(cells.refund_money, "无退款申请") == (None, None)
+    assert (convert(cells.refund_money, "12.00"), convert(cells.refund_money, "退款")) == ((1200, None), (None, "not_money"))
+
+
+@pytest.mark.parametrize("text", ["2019-01-02", "2019/1/2", "2019.1.2", "20190102", "2019年1月2日", "２０１９－０１－０２", "43467", "2019-01-02 00:00:00"])
 def test_days_in_all_common_forms(text):
     assert convert(cells.day, text) == (date(2019, 1, 2), None)
 
