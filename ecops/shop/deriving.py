@@ -156,11 +156,11 @@ def _day_of_number(number: pl.Expr) -> pl.Expr:
 def goods_and_postage(rows: pl.DataFrame) -> pl.DataFrame:
     """Where the goods' price stands alone (`_goods_fen`), postage is part of what was ordered, as everywhere else.
 
-    What the platform gives for paying its own way (`_payment_discount_fen`) is part of its discount.
+    What the platform gives for paying its own way (`_payment_discount_fen`) is part of its discount, and without the rest not all of it.
     """
     parts = {"total_fen": ("_goods_fen", "postage_fen"), "platform_discount_fen": ("platform_discount_fen", "_payment_discount_fen")}
     there = {name: [pl.col(part) for part in some if part in rows.columns] for name, some in parts.items()}
-    return rows.with_columns(sum(some[1:], some[0]).alias(name) for name, some in there.items() if some)
+    return rows.with_columns(sum(some[1:], some[0]).alias(name) for name, some in there.items() if parts[name][0] in rows.columns)
 
 
 def refund_of_after_sale(rows: pl.DataFrame) -> pl.DataFrame:
@@ -244,6 +244,13 @@ def bookings(rows: pl.DataFrame) -> pl.DataFrame:
     return rows.with_columns(received_fen=pl.when(whole_order).then(signed), amount_fen=pl.when((goods & out).fill_null(False)).then(-signed))
 
 
+def must_name_something(rows: pl.DataFrame, setting: Setting) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Refuses rows of a report of plans and items that name neither: a total without a label would count everything twice."""
+    names = [name for name in ("plan_id", "plan", "item_id", "title", "keyword", "_subject") if name in rows.columns]
+    nameless = rows.filter(~pl.any_horizontal(pl.col(name).is_not_null() for name in names))
+    return rows, faults_of(nameless, setting.label("item_id"), pl.lit(None), "missing_value")
+
+
 def items_of_subjects(rows: pl.DataFrame) -> pl.DataFrame:
     """An advertised subject that is not an item (a shop, a live room) has no item id."""
     if not {"_subject", "item_id"} <= set(rows.columns):
@@ -277,6 +284,7 @@ STEPS: dict[str, Step] = {
     "made_review_ids": made_review_ids, "times_of_deal": times_of_deal, "goods_and_postage": _plain(goods_and_postage),
     "refund_of_after_sale": _plain(refund_of_after_sale), "due_of_orders": _plain(due_of_orders), "due_is_the_orders": _plain(due_is_the_orders),
     "lines_by_item": _plain(lines_by_item), "bookings": _plain(bookings), "items_of_subjects": _plain(items_of_subjects),
+    "must_name_something": must_name_something,
     "hour_of_day": hour_of_day, "goods_sent": _plain(goods_sent), "whole": _plain(whole), "one_day": _plain(one_day), "events": _plain(events),
 }
 

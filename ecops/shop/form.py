@@ -39,7 +39,20 @@ def disagreeing(rows: pl.DataFrame, found: Heading, table: Table) -> pl.DataFram
         first, second = cells.clean(pl.col(f"c{place}")), cells.clean(pl.col(f"c{at}"))
         differ = placed.filter(second.is_not_null() & first.ne_missing(second))
         parts.append(faults_of(differ, found.label(column), cells.clean(pl.col(f"c{at}")), "columns_disagree"))
-    return pl.concat(parts)
+    # headings that stand three times, or fill two columns, tell the same cell more than once
+    return pl.concat(parts).unique([SHEET, ROW, "column"], keep="first", maintain_order=True)
+
+
+def lone_cells(rows: pl.DataFrame, typed: pl.DataFrame, found: Heading, table: Table) -> pl.DataFrame:
+    """Faults of rows with one filled cell and no more, such as notes below the data: they would be loaded as a name without figures."""
+    said = pl.sum_horizontal(pl.col(column).is_not_null() for column in found.columns)
+    bare = rows.join(typed.filter(said <= 1), on=ROW, how="semi", maintain_order="left")
+    filled = [pl.col(name).str.contains(r"\S").fill_null(False) for name in bare.columns if name != ROW]
+    lone = bare.filter(pl.sum_horizontal(filled) == 1)
+    naming = next((column for column in found.export.needed if column in found.columns), None)
+    # a cell that stands elsewhere is not shown: it may be somebody's name
+    value = pl.col(f"c{found.columns[naming]}") if naming else _NOTHING
+    return faults_of(lone.with_columns(pl.lit(table.sheet).alias(SHEET)), found.label(naming or ""), value, "lone_cell")
 
 
 def shifted(rows: pl.DataFrame, found: Heading, table: Table) -> pl.DataFrame:

@@ -12,7 +12,7 @@ from ecops.shop import cells
 from ecops.shop.errors import ShopDataError
 from ecops.shop.exports import Export, heading
 from ecops.shop.faults import PLACE, ROW, SHEET, faults_of, no_faults
-from ecops.shop.form import broken_off, disagreeing, in_merged_cells, shifted
+from ecops.shop.form import broken_off, disagreeing, in_merged_cells, lone_cells, shifted
 from ecops.shop.heads import Heading, headings_again
 from ecops.shop.kinds import COLUMNS, KINDS
 from ecops.shop.period import days_named
@@ -29,6 +29,8 @@ _OURS = (MARK_HEADING, REASON_HEADING)
 _SUMS = "总计|合计|共计|总合计|汇总|汇总值|全店汇总值|全店汇总|全店|小计|total|sum|grandtotal"
 _MEANS = "平均|平均值|均值|人均|同行同层均值|同行均值|同行同层平均|average|mean|avg"
 _LABEL = "(?i)^(?:本页|本店|全部|所有|店铺|商品)?(?:{})(?:[（(][^（）()]*[)）])?[:：]?$"
+# Columns that may hold the label; a plan may really be called by one of the words.
+_NAMES, _PLANS, _OWN_NAME = ("item_id", "title", "agent", "source"), ("plan_id", "plan", "keyword", "tool"), "全店|"
 _SAMPLE = 5
 _AT_A_TIME = 2
 # A cheap sign, before the words themselves are compared.
@@ -174,6 +176,8 @@ def _part(below: pl.DataFrame, found: Heading, table: Table, secret: bytes, file
 def _formed(rows: pl.DataFrame, faults: pl.DataFrame, data: pl.DataFrame, found: Heading, table: Table) -> tuple[pl.DataFrame, pl.DataFrame]:
     """With the faults of the rows' form. What cells say under the wrong headings is no value, and no fault of its own."""
     faults, wide = pl.concat([faults, disagreeing(data, found, table)]), shifted(data, found, table)
+    # what is refused anyway need not be told twice
+    faults = pl.concat([faults, lone_cells(data, rows, found, table).join(faults, on=ROW, how="anti", maintain_order="left")])
     if wide.is_empty():
         return rows, faults
     known = [name for name in rows.columns if name not in PLACE]
@@ -222,10 +226,15 @@ def _mark(found: Heading) -> dict[str, int]:
 
 def _labelled(rows: pl.DataFrame, found: Heading, words: str) -> pl.DataFrame:
     """The numbers of rows called by one of `words`, in their first column or in one that names the row."""
-    naming = sorted({0, *(found.columns[t] for t in (*found.export.needed, "title", "agent", "source") if t in found.columns)})
-    likely = rows.filter(pl.any_horizontal(pl.col(f"c{index}").str.contains(_LIKELY).fill_null(False) for index in naming))
-    plain = (cells.clean(pl.col(f"c{index}")).str.replace_all(r"[\s【】\[\]]", "").str.contains(_LABEL.format(words)) for index in naming)
-    return likely.filter(pl.any_horizontal(plain).fill_null(False)).select(ROW)
+    naming = sorted({0, *(found.columns[t] for t in (*found.export.needed, *_NAMES) if t in found.columns)})
+    plans = sorted({found.columns[t] for t in _PLANS if t in found.columns} - set(naming))
+    likely = rows.filter(pl.any_horizontal(pl.col(f"c{index}").str.contains(_LIKELY).fill_null(False) for index in (*naming, *plans)))
+    called = [*(_called(index, words) for index in naming), *(_called(index, words.replace(_OWN_NAME, "")) for index in plans)]
+    return likely.filter(pl.any_horizontal(called).fill_null(False)).select(ROW)
+
+
+def _called(index: int, words: str) -> pl.Expr:
+    return cells.clean(pl.col(f"c{index}")).str.replace_all(r"[\s【】\[\]]", "").str.contains(_LABEL.format(words))
 
 
 def _typed(found: Heading, texts: pl.DataFrame, table: Table) -> tuple[pl.DataFrame, pl.DataFrame, dict[str, pl.Series]]:

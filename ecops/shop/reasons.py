@@ -15,6 +15,7 @@ REASONS = {
     "rate_above_one": ("比率大于 100%", "the rate is above 100 %"),
     "not_a_duration": ("不是时长", "not a duration"),
     "merged_cell": ("合并单元格中的内容属于多行，无法分给这一行", "what stands in merged cells belongs to several rows and cannot be given to this one"),
+    "lone_cell": ("该行只有一格有内容，像是说明文字而不是数据", "only one cell of the row is filled: it looks like a note and not like data"),
     "cells_shifted": ("该行的单元格多于表头：可能有未加引号的逗号，使后面各格错位", "more cells than headings: perhaps a comma without quotes has moved the cells after it"),
     "columns_disagree": ("两列表头相同而内容不同，无法确定用哪一列", "two columns have this heading and differ, so it cannot be told which is meant"),
     "broken_off": ("文件在这一行中断，后面的行可能缺失，请重新导出", "the file breaks off in this row and rows after it may be missing; export it again"),

@@ -112,6 +112,17 @@ def test_goods_and_postage_make_the_total_and_both_discounts_are_the_platforms()
     rows = frame([{"_goods_fen": 10000, "postage_fen": 500, "platform_discount_fen": 300, "_payment_discount_fen": 100}])
     made, _ = step("goods_and_postage", rows)
     assert (column(made, "total_fen"), column(made, "platform_discount_fen")) == ([10500], [400])
+
+
+def test_a_part_of_the_platforms_discount_is_not_all_of_it():
+    made, _ = step("goods_and_postage", frame([{"_goods_fen": 10000, "_payment_discount_fen": 100}]))
+    assert "platform_discount_fen" not in made.columns and column(made, "total_fen") == [10000]
+
+
+def test_an_ad_row_that_names_neither_plan_nor_item_is_refused():
+    rows = frame([{"plan_id": "1", "item_id": None, "spend_fen": 100}, {"plan_id": None, "item_id": None, "spend_fen": 100}])
+    _, faults = step("must_name_something", rows)
+    assert faults["reason"].to_list() == ["missing_value"] and faults["source_row"].to_list() == [rows["source_row"][1]]
     assert column(step("goods_and_postage", frame([{"_goods_fen": 10000}]))[0], "total_fen") == [10000]
     assert column(step("goods_and_postage", frame([{"_goods_fen": 10000, "postage_fen": None}]))[0], "total_fen") == [None]
 

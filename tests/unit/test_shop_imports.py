@@ -160,6 +160,68 @@ def test_notes_before_the_headings_and_totals_after_the_rows(lake, tmp_path):
     assert held(lake, "item_days", "item_id", "visitors") == [("6001", 1000), ("6002", None)]
 
 
+ADS = ["计划ID", "计划名称", "主体ID", "展现量", "点击量", "花费"]
+
+
+@pytest.mark.parametrize("total", [["合计", "-", "-"], ["-", "合计", "-"], ["", "总计：", ""], ["", "", "合计"]])
+@pytest.mark.parametrize("beside", [0, 1])
+def test_a_total_row_is_found_whichever_column_names_it(lake, tmp_path, total, beside):
+    rows = [ADS, ["1", "甲", "71", "1000", "10", "5.00"], ["2", "全店", "72", "2000", "20", "6.00"], [*total, "3000", "30", "12.00"]]
+    report = run(lake, csv_file(tmp_path / "商品报表-2026-01-01.csv", [[""] * beside + row for row in rows]))
+    assert (report.loaded, report.total_rows, report.totals.difference) == (2, 1, "1.00")
+    assert held(lake, "ad_days", "plan_id", "spend_fen") == [("1", 500), ("2", 600)]
+
+
+def test_a_total_row_that_names_nothing_is_refused(lake, tmp_path):
+    rows = [ADS, ["1", "甲", "71", "1000", "10", "5.00"], ["", "", "", "1000", "10", "5.00"]]
+    report = run(lake, csv_file(tmp_path / "商品报表-2026-01-01.csv", rows))
+    assert (report.loaded, report.reasons) == (1, {"missing_value": 1})
+
+
+@pytest.mark.parametrize(("headings", "row"), [
+    (ADS, ["1", "甲", "71", "1000", "10", "5.00"]), (["流量来源", "来源明细", "访客数", "支付买家数", "支付金额"], ["淘内免费", "手淘搜索", "9", "1", "5.00"]),
+])
+def test_notes_below_the_data_are_no_rows(lake, tmp_path, headings, row):
+    report = run(lake, csv_file(tmp_path / "报表-2026-01-01.csv", [headings, row, ["注：以上数据仅供参考"], ["导出时间 2026-01-02 10:00"], []]))
+    assert (report.loaded, report.reasons) == (1, {"lone_cell": 2})
+
+
+def test_a_lone_cell_of_a_person_is_not_shown(lake, tmp_path):
+    classic = [*CLASSIC, "收货人姓名"]
+    rows = [classic, ["1", "甲", "100", "100", "交易成功", "", "2016/5/24 22:02", "2016/5/24 22:03", "1", "王"], [*[""] * len(CLASSIC), "欧阳收件"]]
+    report = run(lake, csv_file(tmp_path / "a.csv", rows))
+    assert report.refused == 1 and "欧阳" not in json.dumps(report.to_json(), ensure_ascii=False)
+
+
+def test_an_order_keeps_its_stated_status_when_the_buyer_is_cut_out(lake, tmp_path):
+    headings = [name for name in (*CLASSIC, "退款金额") if name != "买家会员名"]
+    rows = [headings, ["1", "100", "90", "交易成功", "", "2016/5/24 22:02", "2016/5/24 22:03", "1", "0"]]
+    assert run(lake, csv_file(tmp_path / "a.csv", rows)).export == "taobao-orders"
+    assert held(lake, "orders", "order_id", "status", "buyer_id") == [("1", "finished", None)]
+
+
+@pytest.mark.parametrize("mark", ["\ufeff", "\u200b"])
+def test_what_has_no_shape_is_no_part_of_headings_and_ids(lake, tmp_path, mark):
+    row = ["7001", "甲", "100", "100", "交易成功", "", "2016/5/24 22:02", "2016/5/24 22:03", "1"]
+    lines = [[f"{mark}{name}{mark}" for name in CLASSIC], row, [mark + CLASSIC[0], *CLASSIC[1:]], [f"7002{mark}", *row[1:]], [f"{mark}7003", *row[1:]]]
+    report = run(lake, csv_file(tmp_path / "a.csv", lines))
+    assert (report.rows, report.loaded) == (3, 3)
+    assert held(lake, "orders", "order_id") == [("7001",), ("7002",), ("7003",)]
+
+
+def test_a_line_that_says_in_words_that_no_refund_was_asked_for(lake, tmp_path):
+    headings = ["子订单编号", "主订单编号", "标题", "价格", "购买数量", "买家实际支付金额", "退款状态", "退款金额", "订单创建时间"]
+    rows = [headings, ["11", "1", "面膜", "9.90", "1", "9.90", "没有申请退款", "无退款申请", "2025-11-11 00:01"]]
+    assert run(lake, csv_file(tmp_path / "a.csv", rows)).refused == 0
+    assert held(lake, "order_lines", "line_id", "refund_status", "refund_fen", "paid_fen") == [("11", "none", None, 990)]
+
+
+def test_a_heading_that_stands_three_times_is_told_once_a_row(lake, tmp_path):
+    headings = ["日期", "商品ID", "访客数", "支付买家数", "访客数", "访客数"]
+    report = run(lake, csv_file(tmp_path / "a.csv", [headings, ["2025-11-10", "1", "10", "2", "11", "12"], ["2025-11-10", "2", "10", "2", "10", "10"]]))
+    assert (report.loaded, report.reasons) == (1, {"columns_disagree": 1})
+
+
 def test_a_corrected_file_replaces_and_an_unknown_cell_does_not_erase(lake, tmp_path):
     headings = ["日期", "商品ID", "访客数", "支付买家数"]
     run(lake, csv_file(tmp_path / "a.csv", [headings, ["2025-11-10", "1", "10", "2"]]))
