@@ -45,9 +45,11 @@ _EMPTY_WORDS = "空包|空件|退回|退件|返回寄件|拒收"
 # Two orders of one item belong to one wave when no more than this lies between them.
 _WAVE = timedelta(minutes=30)
 _SMALL_HOURS = (1, 6)
-# A rhythm: the chance that so many orders of this shop pay so alike, or the coefficient of variation of the gaps between them (1 where
-# people come by chance, near 0 where a script does).
-_CHANCE, _SPREAD = 0.001, 0.15
+# A rhythm: delays that lie close together (within ten seconds, or a quarter of the shortest) where the chance that so many orders of this shop
+# do so is this small; or gaps of a coefficient of variation so near 0. People who come by chance have one near 1, and five of them one of
+# 0.1 or less about once in a thousand times.
+_CHANCE, _SPREAD = 0.001, 0.1
+_CLOSE, _CLOSE_SHARE = 10.0, 0.25
 _MOST = (4, 5)  # of the orders of a crowd, so that one member out of step changes nothing
 _UNIT_OF_PAY = 1.0  # seconds: payment times are told in whole seconds
 
@@ -141,7 +143,8 @@ def _shown(ask: Ask) -> dict[str, pl.Expr]:
     """The flags: receiver and waybill from `min_buyers` buyers on, the others from a crowd on."""
     crowd, several = pl.col("orders") >= ask.params.crowd, pl.col("buyers") >= ask.params.min_buyers
     steady = (pl.col("gap_spread") <= _SPREAD * pl.col("mean_gap")) & (pl.col("mean_gap") > _UNIT_OF_PAY) & (pl.col("span") <= timedelta(days=1))
-    alike = (pl.col("chance") <= _CHANCE) & (pl.col("paid") >= ask.params.crowd)
+    close = (pl.col("high") - pl.col("low")) <= pl.max_horizontal(pl.lit(_CLOSE), _CLOSE_SHARE * pl.col("low"))
+    alike = close & (pl.col("chance") <= _CHANCE) & (pl.col("paid") >= ask.params.crowd)
     return {
         "receiver": pl.col("bond").is_in(["address", "phone"]) & several,
         "waybill": (pl.col("bond") == "waybill") & several,

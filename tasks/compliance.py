@@ -660,14 +660,17 @@ def reputation(frames: Frames, ask: Ask) -> Answer:
     """`items`: negative posts without an answer (and posts nobody has judged: irony is for people), scores under their peers or falling, and low stars that rise.
 
     A score must be under its peers' mean to count (equal is not under); days without a row are said, never filled. The same words again are told once. Low
-    stars rise when their share of the recent days is above that of the days before by more than chance (two-proportion test, 95 %).
+    stars rise when their share of the recent days is above that of the days before by more than chance (two-proportion test, 95 %). A shop without any post
+    on record is not a shop nobody writes about: it is unknown.
     """
     scored, posted, stars = _reputation.scores(frames, ask), _reputation.posts(frames, ask), _reputation.low_stars(frames, ask)
     todo = _reputation.to_do(scored, posted, stars)
-    return Answer(_reputation_verdicts(_reputation_facts(ask, scored, posted, stars, todo), ask), {"items": todo, "scores": scored, "posts": posted, "reviews": stars})
+    heard = known(frames, "posts", ask).group_by("shop").agg(heard=pl.len().cast(pl.Int64)).collect()
+    facts = _reputation_facts(ask, scored, posted, stars, todo, heard)
+    return Answer(_reputation_verdicts(facts, ask), {"items": todo, "scores": scored, "posts": posted, "reviews": stars})
 
 
-def _reputation_facts(ask: Ask, scored: pl.DataFrame, posted: pl.DataFrame, stars: pl.DataFrame, todo: pl.DataFrame) -> pl.DataFrame:
+def _reputation_facts(ask: Ask, scored: pl.DataFrame, posted: pl.DataFrame, stars: pl.DataFrame, todo: pl.DataFrame, heard: pl.DataFrame) -> pl.DataFrame:
     stale = pl.col("days_old") >= ask.params.stale_after.days
     gaps = pl.format("{} {}天", "score_name", "missing_days").filter(pl.col("missing_days") > 0)
     judged = scored.group_by("shop").agg(
@@ -678,7 +681,7 @@ def _reputation_facts(ask: Ask, scored: pl.DataFrame, posted: pl.DataFrame, star
     states = {name: ((pl.col("state") == name) & first).sum().cast(pl.Int64) for name in ("overdue", "open", "unjudged")}
     written = posted.group_by("shop").agg(posts=pl.len().cast(pl.Int64), **states)
     facts = of_every_shop(ask, judged).join(written, on="shop", how="left").join(stars.select("shop", "reviews", "low", "state"), on="shop", how="left")
-    facts = facts.join(todo.group_by("shop").agg(todo=pl.len().cast(pl.Int64)), on="shop", how="left")
+    facts = facts.join(todo.group_by("shop").agg(todo=pl.len().cast(pl.Int64)), on="shop", how="left").join(heard, on="shop", how="left")
     return facts.with_columns(pl.exclude("shop", "gap_names", "state").fill_null(0))
 
 
@@ -697,8 +700,9 @@ def _reputation_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
             Lack(some & (pl.col("stale") > 0), pl.format("scores: {} not updated", "stale"), pl.format("{}项评分没有更新", "stale")),
             Lack(some & (pl.col("gaps") > 0), pl.format("scores: days missing ({})", "gap_names"), pl.format("评分缺少日期：{}", "gap_names")),
             Lack(some & (pl.col("no_peers") > 0), pl.format("scores.peer_score: unknown for {}", "no_peers"), pl.format("{}项评分没有同行得分", "no_peers")),
+            Lack(pl.col("heard") == 0, "posts: none recorded", "没有舆情记录（缺舆情）"),
             Lack(pl.col("state").is_null(), f"reviews: none within {days}", f"{days}内没有评价（缺评价）"),
-            Lack(pl.col("state") == "thin", "reviews: too few to tell a trend", "评价太少，看不出趋势"),
+            Lack((pl.col("state") == "thin").fill_null(False), "reviews: too few to tell a trend", "评价太少，看不出趋势"),
         ],
         decided=pl.col("todo") > 0,
     )
