@@ -12,6 +12,7 @@ from tasks._rows import instant, known
 # Offers of the first stage change the price of the piece; all others are reckoned on that price, beside each other.
 _FIRST = ("direct", "member")
 _KINDS = (*_FIRST, "coupon", "spend_and_save", "deposit", "platform_coupon")
+_TEST = r"测试|(?i)\btest\b"
 _OFFER = (
     "shop", "promotion_id", "item_id", "title", "promotion_kind", "threshold_fen", "off_fen", "off_rate", "deposit_fen", "starts_at", "ends_at",
     "exclusive",
@@ -31,6 +32,7 @@ def kept_offers(frames: Frames, ask: Ask) -> pl.LazyFrame:
         .when((rate <= 0) | (rate >= 1)).then(pl.lit("share not between 0 and 1"))
         .when((pl.col("promotion_kind") == "deposit") & pl.col("deposit_fen").is_null()).then(pl.lit("deposit unknown"))
         .when((pl.col("promotion_kind") == "deposit") & (pl.col("deposit_fen") > off)).then(pl.lit("deposit counts for less than was paid"))
+        .when(pl.col("title").str.contains(_TEST)).then(pl.lit("of a test, by its title"))
     )  # fmt: skip
     return known(frames, "promotions", ask).select(_OFFER).with_columns(problem=problem)
 

@@ -9,6 +9,7 @@ import polars as pl
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from ecops.automation import Answer, Ask, Fen, Frames, Params, Percent, automation
+from ecops.copyscan import BLOCK, REVIEW
 from ecops.quantity import parse_percent
 from ecops.shop.kinds import KINDS
 from tasks._audiences import audience_facts, campaign_people
@@ -16,13 +17,19 @@ from tasks._calendar import calendar_of, windows_of
 from tasks._clashes import dated, offers_kept, own_clashes, strange_dates, wave_clashes, windows_shown
 from tasks._conversions import days_in_window, item_conversions, titled
 from tasks._pace import pace_of, watched_hours
+from tasks._picking import pick_list, picking, sent_lately, to_pick, to_stop
 from tasks._presale import presale_parts
+from tasks._readiness import PASS, Check, asked, by_check, rows_of
 from tasks._rows import at_least, duration_text, instant, known, percent, percent_text, yuan
 from tasks._stacks import stacked_prices
 from tasks._verdicts import Lack, of_every_shop, unknown_for_all, verdicts
 from tasks._waiting import waiting_facts, waiting_orders
+from tasks._waybills import reused_waybills
 from tasks._windows import DAY, HOUR, Days, Span, Window, days_before, resolve, today, window_of
+from tasks.compliance import documents, homepage, scan_copy
 from tasks.goods import FloorPrice
+from tasks.service import roster
+from tasks.supply import stock_count
 
 # --- campaign.pick_items -------------------------------------------------------------------------------------------
 
@@ -584,24 +591,227 @@ def unshipped(frames: Frames, ask: Ask) -> Answer:
 
 
 def _waiting_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
-    limit, after = duration_text(ask.params.limit), duration_text(ask.params.stale_after)
+    limit = duration_text(ask.params.limit)
     total = pl.col("overdue") + pl.col("soon") + pl.col("open")
     counts = (total, pl.col("overdue"), pl.col("soon"), pl.col("oldest"))
-    newest = pl.col("newest_at").dt.convert_time_zone(ask.timezone.key).dt.strftime("%Y-%m-%d %H:%M")
-    stale = (pl.col("newest_at") < instant(ask.as_of - ask.params.stale_after)).fill_null(True)
     return verdicts(
         ask,
         facts,
         zh=pl.format(f"{{}}单已付款未发货，{{}}单超过{limit}，{{}}单即将超时；最久{{}}小时", *counts),
         en=pl.format(f"{{}} orders paid and not shipped, {{}} over {limit}, {{}} due soon; the oldest waits {{}} h", *counts),
+        lacks=_stale_orders(ask),
+    )
+
+
+def _stale_orders(ask: Ask) -> list[Lack]:
+    """No orders, or no event in them for so long that a list of those waiting would be guesswork."""
+    after = duration_text(ask.params.stale_after)
+    newest = pl.col("newest_at").dt.convert_time_zone(ask.timezone.key).dt.strftime("%Y-%m-%d %H:%M")
+    stale = (pl.col("newest_at") < instant(ask.as_of - ask.params.stale_after)).fill_null(True)
+    return [
+        Lack(pl.col("orders") == 0, "orders: none", "没有订单数据"),
+        Lack(
+            (pl.col("orders") > 0) & stale,
+            pl.format(f"orders: nothing within {after} (newest {{}})", newest),
+            pl.format(f"{after}内订单没有更新（最近{{}}）", newest),
+        ),
+    ]
+
+
+# --- campaign.priority_orders --------------------------------------------------------------------------------------
+
+
+class PriorityOrders(Unshipped):
+    """`since`, `until`: orders paid in that time are the campaign's (anchor, anchor +/- duration, or ISO time; a pre-sale counts with its
+    final payment); the campaign may still run. `limit`, `soon`, `stale_after` as in `campaign.unshipped`. `recall`: orders undone in the
+    last hours may still lie picked. `tell_within`: tracking numbers of parcels handed over in the last hours. `waybills`: days back a number
+    used twice is looked for.
+    """
+
+    since: str = "day"
+    until: str = "day + 24h"
+    recall: Span = timedelta(hours=24)
+    tell_within: Span = timedelta(hours=24)
+    waybills: Days = timedelta(days=30)
+
+
+@automation(
+    "campaign.priority_orders",
+    zh="活动订单优先发货",
+    en="Campaign orders to ship first: the pick list, what to stop, tracking numbers to tell",
+    reads=("orders", "order_lines", "refunds", "parcels"),
+    serves=("A6",),
+    params=PriorityOrders,
+)
+def priority_orders(frames: Frames, ask: Ask) -> Answer:
+    """Orders of the campaign paid and not sent, in the order the warehouse ships them: by deadline, then by payment (`nth`).
+
+    `pick_list`: the same as pieces by item and variant; `units` null where a line does not say. `stop`: what must not leave: a claim on
+    it is open, a refund does not say for which line, or it was cancelled after payment and may be picked already; `parcel_id` is a waybill
+    made for it. Lines refunded alone are not picked. `tell`: parcels handed over lately whose number the buyer is to get. `wrong_numbers`:
+    sent without a number, or with one that stands for another buyer's order too; `reused`: those numbers. Whether a buyer has been told is
+    in no export. Orders of other days are counted: theirs may be due before.
+    """
+    window, missing, zh = _campaign_begun(ask)
+    span = window or Window(ask.as_of, ask.as_of)
+    frames = frames if window else {}
+    rows, lines, others = picking(frames, ask, span)
+    reused = reused_waybills(frames, ask, ask.as_of - ask.params.waybills)
+    told, untold = sent_lately(frames, ask, span, reused)
+    lists = {
+        "items": to_pick(rows), "pick_list": pick_list(rows, lines), "stop": to_stop(frames, ask, span, rows), "tell": told, "wrong_numbers": untold,
+        "reused": reused,
+    }  # fmt: skip
+    if window is None:
+        return Answer(unknown_for_all(ask, missing, zh), lists)
+    facts = of_every_shop(ask, _priority_facts(frames, ask, rows, others, lists)).with_columns(pl.exclude("shop", "newest_at", "oldest").fill_null(0))
+    return Answer(_priority_verdicts(facts, ask), lists)
+
+
+def _campaign_begun(ask: Ask) -> tuple[Window | None, str, str]:
+    """The campaign's window, which may still run; None with what is missing."""
+    ends = {name: resolve(getattr(ask.params, name), ask) for name in ("since", "until")}
+    for name, end in ends.items():
+        if end is None:
+            text = getattr(ask.params, name)
+            return None, f"{name}: {text!r} is neither an anchor of the run nor a date", f"{name}：“{text}”既不是本次运行的锚点也不是日期"
+    if ends["since"] >= ends["until"]:
+        return None, "since: not before until", "since不早于until"
+    if ends["since"] > ask.as_of:
+        return None, f"since: the campaign begins {ends['since'].isoformat()}", f"since：活动{ends['since'].isoformat()}才开始"
+    return Window(ends["since"], ends["until"]), "", ""
+
+
+def _priority_facts(frames: Frames, ask: Ask, rows: pl.DataFrame, others: pl.DataFrame, lists: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Counts a shop beside those of all waiting orders."""
+    free = pl.col("reason").is_null()
+    sums = rows.group_by("shop").agg(
+        pick=free.sum().cast(pl.Int64), late=(free & (pl.col("state") == "overdue")).sum().cast(pl.Int64),
+        lineless=(free & pl.col("lines").is_null()).sum().cast(pl.Int64), units=pl.col("units").filter(free).sum(),
+        unsure=(free & pl.col("lines").is_not_null() & pl.col("units").is_null()).sum().cast(pl.Int64),
+    )  # fmt: skip
+    due = others.group_by("shop").agg(others_due=pl.col("state").is_in(("overdue", "soon")).sum().cast(pl.Int64))
+    parcels = known(frames, "parcels", ask).group_by("shop").agg(parcels=pl.len().cast(pl.Int64)).collect()
+    facts = waiting_facts(frames, ask, rows.select("shop", "state", "age_hours"))
+    for part in (sums, due, parcels, *(frame.group_by("shop").agg(pl.len().cast(pl.Int64).alias(f"{name}_rows")) for name, frame in lists.items())):
+        facts = facts.join(part, on="shop", how="left")
+    return facts
+
+
+def _priority_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
+    counts = tuple(pl.col(name) for name in ("pick", "units", "late", "stop_rows", "tell_rows", "wrong_numbers_rows", "reused_rows", "others_due"))
+    sent = pl.col("tell_rows") + pl.col("wrong_numbers_rows")
+    return verdicts(
+        ask,
+        facts,
+        zh=pl.format("活动订单待发{}单{}件（已超时{}单），拦下{}单；待告知单号{}单，单号有误{}单（重复使用{}个）；其他日期临期{}单", *counts),
+        en=pl.format("{} campaign orders to ship, {} pieces ({} overdue), {} to stop; {} tracking numbers to tell, {} wrong ({} reused); {} orders of other days due", *counts),
         lacks=[
-            Lack(pl.col("orders") == 0, "orders: none", "没有订单数据"),
+            *_stale_orders(ask),
             Lack(
-                (pl.col("orders") > 0) & stale,
-                pl.format(f"orders: nothing within {after} (newest {{}})", newest),
-                pl.format(f"{after}内订单没有更新（最近{{}}）", newest),
+                pl.col("lineless") > 0,
+                pl.format("order_lines: none for {} of {} orders to pick", "lineless", "pick"),
+                pl.format("{}/{}单没有订单明细，拣货单不全（缺订单明细）", "lineless", "pick"),
             ),
+            Lack(pl.col("unsure") > 0, pl.format("order_lines.units: unknown for {} orders to pick", "unsure"), pl.format("{}单的明细没有数量", "unsure")),
+            Lack((sent > 0) & (pl.col("parcels") == 0), "parcels: none, tracking numbers are unknown", "没有包裹数据，单号未知（缺包裹）"),
         ],
+    )  # fmt: skip
+
+
+# --- campaign.readiness --------------------------------------------------------------------------------------------
+
+
+class Readiness(Params):
+    """What the go/no-go is asked for. `since`, `until`: the sale. `papers_until`: the last day papers must be valid (D+15). `target_margin`,
+    `fees`, `commission`, `extra_cost`: of the floor, as in `campaign.stack_prices`. `counted_within`: how old a stock count may be.
+    `dispatch_limit`: the promise older orders are held to. `per_hour`, `uplift`, `min_people`: as in `service.roster`; two people are an A
+    and a B. `pages_within`: how old a check of the links may be.
+    """
+
+    since: str = "day"
+    until: str = "day + 24h"
+    papers_until: str = "day + 15d"
+    target_margin: Percent = Decimal("0.2")
+    fees: Percent = Decimal("0.05")
+    commission: Percent = Decimal(0)
+    extra_cost: Fen = 0
+    counted_within: Days = timedelta(days=14)
+    dispatch_limit: Span = timedelta(hours=48)
+    per_hour: int = Field(20, ge=1)
+    uplift: Decimal = Field(Decimal(1), gt=0)
+    min_people: int = Field(2, ge=1)
+    pages_within: Days = timedelta(days=7)
+
+
+def _priced_as(params: Readiness) -> dict[str, object]:
+    names = ("since", "until", "target_margin", "fees", "commission")
+    return {name: getattr(params, name) for name in names} | {"extra_cost": Decimal(params.extra_cost) / 100}
+
+
+def _staffed_as(params: Readiness) -> dict[str, object]:
+    return {name: getattr(params, name) for name in ("since", "until", "per_hour", "uplift", "min_people")} | {"opens": 0, "closes": 24}
+
+
+_CHECKS = (
+    Check("prices", "到手价不低于保底价", stack_prices, _priced_as, rows_of("items")),
+    Check("coupons", "优惠设置无误、无测试券", stack_prices, _priced_as, rows_of("problems"), stands=True),
+    Check("stock", "盘点与平台库存一致", stock_count, lambda params: {"window": params.counted_within}, rows_of("items")),
+    Check(
+        "copy", "文案扫描覆盖100%且无禁用语", scan_copy, lambda params: {}, lambda answer: answer.lists["items"].filter(pl.col("verdict") == BLOCK),
+        doubts=lambda answer: answer.lists["items"].filter(pl.col("verdict") == REVIEW),
+    ),
+    Check("papers", "证件有效期覆盖活动后15天", documents, lambda params: {"sale_day": params.papers_until}, rows_of("items")),
+    Check("roster", "每小时有A/B角在岗", roster, _staffed_as, rows_of("items")),
+    Check("pages", "首页板块与链接可用", homepage, lambda params: {"fresh": params.pages_within}, rows_of("items")),
+    Check(
+        "backlog", "无超时未发货订单", unshipped, lambda params: {"limit": params.dispatch_limit},
+        lambda answer: answer.lists["items"].filter(pl.col("state") == "overdue"),
+    ),
+)  # fmt: skip
+
+
+@automation(
+    "campaign.readiness",
+    zh="上线检查汇总",
+    en="Go or no-go: what the other steps say of prices, stock, copy, papers, roster, pages and backlog",
+    reads=tuple(sorted({kind for check in _CHECKS for kind in check.step.reads})),
+    serves=("M1", "M3"),
+    params=Readiness,
+)
+def readiness(frames: Frames, ask: Ask) -> Answer:
+    """Each check is another step asked with the campaign's parameters: pass only where it is sure and found nothing.
+
+    prices and coupons: `campaign.stack_prices` (no final price under the floor; no offer that cannot be right, none of a test); stock:
+    `supply.stock_count`; copy: `compliance.scan_copy` (every text scanned, no forbidden term; one to review leaves it unknown); papers:
+    `compliance.documents` through `papers_until`, that day included; roster: `service.roster` (every hour of the sale with two trained people);
+    pages: `compliance.homepage`; backlog: `campaign.unshipped` (nothing overdue before the day). `items`: what does not pass, with its
+    number and its sentence; `checks`: all. One failure is a no-go, whatever is unknown; without one, one unknown leaves the whole
+    unknown. What no data tells stays with people: coupons tried by hand, packing capacity, robot and quick replies, alerts received, rollback.
+    """
+    rows = asked(_CHECKS, frames, ask)
+    facts = of_every_shop(ask, by_check(rows, _CHECKS))
+    return Answer(_ready_verdicts(facts, ask), {"items": rows.filter(pl.col("status") != PASS), "checks": rows})
+
+
+def _ready_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
+    total, stopped = len(_CHECKS), pl.col("failed") > 0
+    zh = pl.format(f"不可上线：{{}}/{total}项不通过（{{}}），{{}}项未知", "failed", "failed_zh", "unknown")
+    en = pl.format(f"no-go: {{}} of {total} checks fail ({{}}), {{}} unknown", "failed", "failed_en", "unknown")
+    return verdicts(
+        ask,
+        facts,
+        zh=pl.when(stopped).then(zh).otherwise(pl.lit(f"可上线：{total}项检查全部通过")),
+        en=pl.when(stopped).then(en).otherwise(pl.lit(f"go: all {total} checks pass")),
+        lacks=[
+            Lack(
+                pl.col(f"unsure_{check.name}").is_not_null(),
+                pl.format(f"{check.name}: {{}}", f"unsure_{check.name}"),
+                pl.format(f"{check.zh}：{{}}", f"unsure_zh_{check.name}"),
+            )
+            for check in _CHECKS
+        ],
+        decided=stopped,
     )
 
 

@@ -12,6 +12,7 @@ from tasks._promise import ship_deadline
 from tasks._reasons import with_topics
 from tasks._rows import at_least, duration_text, has_happened, instant, known, percent, percent_text, yuan
 from tasks._verdicts import Lack, of_every_shop, verdicts
+from tasks._waybills import reused_waybills
 from tasks._windows import Days, Span, days_before, today
 
 # --- supply.dispatch -----------------------------------------------------------------------------------------------
@@ -62,7 +63,7 @@ def dispatch(frames: Frames, ask: Ask) -> Answer:
     items = listed.select("shop", "order_id", "paid_at", "deadline", "state", "chance", "hours_left", "presale")
     spread = _spread(good, ask)
     bad = rows.filter("early").select("shop", "order_id", "paid_at", "shipped_at").sort("shop", "order_id")
-    reused = _reused_waybills(frames, ask)
+    reused = reused_waybills(frames, ask, ask.as_of - ask.params.window)
     facts = _dispatch_facts(rows, waiting, spread, bad, reused)
     return Answer(
         _dispatch_verdicts(of_every_shop(ask, facts), ask),
@@ -142,23 +143,6 @@ def _spread(rows: pl.DataFrame, ask: Ask) -> pl.DataFrame:
         )
         .with_columns(on_time=pl.when(pl.col("orders") > 0).then(pl.col("kept") / pl.col("orders")))
         .sort("shop")
-    )
-
-
-def _reused_waybills(frames: Frames, ask: Ask) -> pl.DataFrame:
-    """Waybills of the window that stand for orders of more than one buyer."""
-    fresh = has_happened("shipped_at", ask) & (pl.col("shipped_at") > instant(ask.as_of - ask.params.window))
-    parcels = known(frames, "parcels", ask).filter(fresh).select("shop", "parcel_id", "order_id")
-    shared = parcels.group_by("shop", "parcel_id").agg(pl.len().alias("n")).filter(pl.col("n") > 1)
-    buyers = known(frames, "orders", ask).select("shop", "order_id", "buyer_id")
-    return (
-        parcels.join(shared, on=["shop", "parcel_id"], how="semi")
-        .join(buyers, on=["shop", "order_id"], how="left")
-        .group_by("shop", "parcel_id")
-        .agg(orders=pl.col("order_id").n_unique().cast(pl.Int64), buyers=pl.col("buyer_id").drop_nulls().n_unique().cast(pl.Int64))
-        .filter(pl.col("buyers") > 1)
-        .sort("shop", "parcel_id")
-        .collect()
     )
 
 
