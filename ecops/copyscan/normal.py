@@ -1,7 +1,8 @@
 """Text as the reader means it, with the way back: what evades a list of words is undone, positions are kept.
 
-Undone: HTML tags and entities, full width (NFKC), upper case, traditional characters, zero-width characters, spaces and
-ornaments between the characters of a word, homophones (蕞, zui) and the ways to write 第一 (No.1, TOP1, 第1).
+Undone: HTML tags and entities, full width (NFKC), accents, upper case, traditional characters, zero-width characters, spaces,
+ornaments and emoji between the characters of a word, enclosed digits, homophones (蕞, zui; see `sounds.py`) and the ways to
+write 第一 (No.1, TOP1, 第1).
 """
 
 import html
@@ -9,42 +10,45 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+
+from ecops.copyscan.sounds import CONTACT, as_spoken, misheard
 
 _MARK = re.compile(
-    r"<!--.*?-->|<(?P<raw>script|style)\b.*?</(?P=raw)\s*>|</?(?P<tag>[a-zA-Z][a-zA-Z0-9]*)\b[^<>]*>"
-    r"|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});",
-    re.DOTALL | re.IGNORECASE,
+    r"<!--|</?(?P<tag>[a-zA-Z][a-zA-Z0-9]*)\b[^<>]*>|&(?:#\d{1,7}|#[xX][0-9a-fA-F]{1,6}|[a-zA-Z][a-zA-Z0-9]{1,30});"
 )
 _INLINE = frozenset("a abbr b bdi bdo big cite code em font i ins label mark q s small span strike strong sub sup u wbr".split())
+_RAW = {"script": re.compile(r"</script\s*>", re.IGNORECASE), "style": re.compile(r"</style\s*>", re.IGNORECASE), "!": re.compile("-->")}
 # Ornaments that stand inside words to break them. Sentence punctuation is no ornament: a word does not reach over it.
-_ORNAMENT = frozenset(" \t\u00a0\u3000·•.*-—–_~^|/\\+=#@★☆♥♡✨✿❀◆◇■□●○▲△※→←↑↓'\"`“”‘’「」『』【】[]{}<>()《》〈〉")
+_ORNAMENT = frozenset("丨 \t\r\u00a0\u3000·•.*-—–_~^|/\\+=×#@★☆♥♡✨✿❀◆◇■□●○▲△※→←↑↓'\"`“”‘’「」『』【】[]{}<>()《》〈〉")
 _BREAK = "\n"
-_INSIDE = re.compile(r"[a-z0-9][.+][a-z0-9]")
-
-_TRADITIONAL = str.maketrans(
-    "並乾亞佔併來係俬倉個倫備傢傳僅價儘優兇兌內冊凍別刪則創劃動務勝勵區卽厤參員問喫單嚮嚴國圍園圖執場壓壞壯壽奬妝嬰學宮實寫寶將專對導屆層屬峯巔師幷幹廠廣弔張強彆彈後從復徹態應捲掃換搶摺"
-    "擊據擬擾攏敵數斷於旂時暢曆曏曬書會朮東桿條業極榦構樓標樣機檔檢檯權歡歷殺氣決沒減測準溝溫溼滌漲濕為無熱營爲牴獎獨獲現產産異瘋療癒癢發皺盃盡眞碼礙祕禮種稱穩穫窮箇節範紅紋純級細終結絕"
-    "絡給絲絶經綫維網綸緊線締編緩緻縴繫纔纖罰羣義習聲脩脫腎腫膚臉臺與舉舖華萬葯蔘薦藝藥處虛號虧蠶術衕補製複覈見規視証評試詩誇認誘語誠說説課調諾講謝證護譽變讚豐貓財貨買費貼資賞賠賣質賬賴"
-    "賺購贈贊軍軟較載輕輪轉迴週進運過遙遠適選遺還醣醫釦鉅銷鋪錢錯鎭鎮長門開間闆闇關闢陳陽隊階際隨險隱隻雙韆響頁頂順須領頭顆題額顏顔類顧顯風颱飲飾養馬馳驅驚體髮鬚鮮麪麫麵麼麽點黨齡齣",
-    "并干亚占并来系私仓个伦备家传仅价尽优凶兑内册冻别删则创划动务胜励区即历参员问吃单向严国围园图执场压坏壮寿奖妆婴学宫实写宝将专对导届层属峰巅师并干厂广吊张强别弹后从复彻态应卷扫换抢折"
-    "击据拟扰拢敌数断于旗时畅历向晒书会术东杆条业极干构楼标样机档检台权欢历杀气决没减测准沟温湿涤涨湿为无热营为抵奖独获现产产异疯疗愈痒发皱杯尽真码碍秘礼种称稳获穷个节范红纹纯级细终结绝"
-    "络给丝绝经线维网纶紧线缔编缓致纤系才纤罚群义习声修脱肾肿肤脸台与举铺华万药参荐艺药处虚号亏蚕术同补制复核见规视证评试诗夸认诱语诚说说课调诺讲谢证护誉变赞丰猫财货买费贴资赏赔卖质账赖"
-    "赚购赠赞军软较载轻轮转回周进运过遥远适选遗还糖医扣巨销铺钱错镇镇长门开间板暗关辟陈阳队阶际随险隐只双千响页顶顺须领头颗题额颜颜类顾显风台饮饰养马驰驱惊体发须鲜面面面么么点党龄出",
-)
-_HOMOPHONE = str.maketrans({"蕞": "最", "朂": "最", "苐": "第", "㐧": "第", "壹": "一", "弌": "一", "佧": "卡"})
-
 _CJK = "\u4e00-\u9fff"
-# Written forms of 第一 and 最 that are longer than one character.
+# Ornaments that mean something where they stand: digits and letters keep a dot (3.5, no.1), 5⭐ is five stars, +v is 加微信.
+_MEANT = (
+    (re.compile(r"(?<=[a-z0-9])[.+](?=[a-z0-9])"), None),
+    (re.compile(rf"\+(?=\s?(?:{CONTACT}))"), "加"),
+    (re.compile(r"(?<=[5五满])[⭐★☆🌟](?![级星])"), "星"),
+)
+# Between single characters in a row, or at the end of a line of one character, punctuation and line breaks are ornaments too.
+_SPACED_OUT = re.compile(rf"(?<![{_CJK}])[{_CJK}](?:[、,。!;:\n][{_CJK}]){{2,}}(?![{_CJK}])")
+_ALONE = re.compile(rf"(?:(?<=\n[{_CJK}])|(?<=^[{_CJK}]))\n+(?=[{_CJK}])|(?<=[{_CJK}])\n+(?=[{_CJK}](?:\n|$))")
+_READ_AS = {"➕": "加", "🧧": "红包", "®": "®"}
+_HOMOPHONE = str.maketrans({"蕞": "最", "朂": "最", "冣": "最", "苐": "第", "㐧": "第", "壹": "一", "弌": "一", "佧": "卡"})
+
+# Written forms of words that are longer than one character.
 _REWRITES = (
+    (re.compile(r"亻言"), "信"),
+    (re.compile(r"讠平"), "评"),
+    (re.compile(r"(?<=减)月巴"), "肥"),
     (re.compile(rf"(?<![a-z])zui(?=[{_CJK}])"), "最"),
-    (re.compile(r"(?<![a-z0-9])n[o0]\.?1(?![0-9a-z.])"), "第一"),
-    (re.compile(r"(?<![a-z0-9])top1(?![0-9a-z.])"), "第一"),
-    (re.compile(r"第1(?![0-9.])"), "第一"),
-    (re.compile(rf"(?<![a-z])di一(?=[{_CJK}]|$)"), "第一"),
-    (re.compile(r"醉(?=佳|优|高级|低价|便宜|先进|强|受欢迎|畅销|热销)"), "最"),
-    (re.compile(r"(?:薇|威|徽|微)(?:信|x|芯|❤)(?=号|：|:|[a-z0-9])"), "微信"),
-    (re.compile(r"返(?:现金|閒|线|xian)"), "返现"),
+    (re.compile(r"(?<![a-z0-9])(?:n[o0]\.?|top\.?|number|num)(?:1(?![0-9.])|一|one(?![a-z]))(?![a-z])"), "第一"),
+    (re.compile(r"第(?:1(?![0-9.])|i(?![a-z]))"), "第一"),
+    (re.compile(rf"(?<![a-z])(?:di一|d一|di1|d1)(?=[{_CJK}]|$)"), "第一"),
+    (re.compile(r"唯1(?![0-9.])"), "唯一"),
+    (re.compile(r"(?:薇|威|徽|微|围|胃|v)(?:信|x|芯|心)(?=同?号|:|[a-z0-9])"), "微信"),
+    (re.compile(r"(?<=加)(?:卫星|微芯|薇信|威信|徽信|围信|胃信)(?!接收|定位|导航|天线|锅|电视|通[信讯]|图|云)"), "微信"),
+    (re.compile(r"(?:扣扣|企鹅|球球)(?=号|群|:|\d)"), "qq"),
+    (re.compile(r"返(?:现金|閒|线|钱钱)"), "返现"),
 )
 
 
@@ -62,64 +66,101 @@ class Normal:
 
 def normal(text: str) -> Normal:
     """`text` without what evades a word list, each character with its place in the original."""
-    return _rewritten(_without_dots(_folded(text)))
+    return _rewritten(*_without_ornaments(*_folded(text)))
 
 
 def _pieces(text: str) -> Iterator[tuple[str, int, int]]:
-    """(what it reads as, start, end): plain stretches, entities as what they stand for, tags as nothing or a break."""
-    at = 0
+    """(what it reads as, start, end): plain stretches, entities as what they stand for, tags as nothing or a break.
+
+    Scripts, styles and comments are no text. One that nothing closes hides nothing: what follows it is read.
+    """
+    at, unclosed = 0, set()
     for mark in _MARK.finditer(text):
+        if mark.start() < at:
+            continue
         yield text[at : mark.start()], at, mark.start()
-        yield _read(mark), mark.start(), mark.end()
-        at = mark.end()
+        at, kind = mark.end(), "!" if mark[0] == "<!--" else (mark["tag"] or "").lower()
+        if kind in _RAW and not mark[0].startswith("</") and kind not in unclosed:
+            closing = _RAW[kind].search(text, at)
+            at = closing.end() if closing else at
+            unclosed |= set() if closing else {kind}
+        yield _read(mark[0], kind), mark.start(), at
     yield text[at:], at, len(text)
 
 
-def _read(mark: re.Match) -> str:
-    if mark[0].startswith("&"):
-        return html.unescape(mark[0])
-    return "" if (mark["tag"] or "").lower() in _INLINE or mark[0].startswith("<!--") else _BREAK
+def _read(mark: str, kind: str) -> str:
+    if mark.startswith("&"):
+        return html.unescape(mark)
+    return "" if kind in _INLINE or kind == "!" else _BREAK
 
 
-def _folded(text: str) -> list[tuple[str, tuple[int, int]]]:
-    """Single characters in NFKC, lower case, simplified, homophones undone; invisible ones and ornaments dropped."""
-    folded: list[tuple[str, tuple[int, int]]] = []
+def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
+    """Characters in NFKC, lower case, simplified, homophones undone, invisible ones dropped; ornaments are still there."""
+    folded: list[str] = []
+    origin: list[tuple[int, int]] = []
     for piece, start, end in _pieces(text):
-        if len(piece) == end - start:
-            folded += [(one, (n, n + 1)) for n, character in enumerate(piece, start) for one in _fold(character)]
-        else:
-            folded += [(one, (start, end)) for one in _fold(piece)]
-    return folded
+        literal = len(piece) == end - start
+        for n, character in enumerate(piece, start):
+            meant = _fold(character)
+            folded.append(meant)
+            origin += [(n, n + 1) if literal else (start, end)] * len(meant)
+    return "".join(folded), origin
+
+
+@cache
+def _simplified():
+    from opencc import OpenCC  # 50 ms to load, and only a text with such a character needs it
+
+    return OpenCC("t2s")
 
 
 @lru_cache(maxsize=50_000)
-def _fold(piece: str) -> str:
-    """One character (or what an entity stands for) as what it is read as; nothing when it is not read."""
-    meant = unicodedata.normalize("NFKC", piece).lower().translate(_TRADITIONAL).translate(_HOMOPHONE)
-    return "".join(one for one in meant if unicodedata.category(one) not in ("Cf", "Mn") and (one not in _ORNAMENT or one in ".+"))
+def _fold(character: str) -> str:
+    """One character as what it is read as; nothing when it is not read; emoji become a blank."""
+    if character in _READ_AS:
+        return _READ_AS[character]
+    if "\U0001f200" <= character <= "\U0001f2ff":  # squared characters are used as emoji, not as text
+        return " "
+    if (digit := unicodedata.digit(character, None)) is not None:
+        return str(digit)
+    meant = unicodedata.normalize("NFKD" if character < "\u2000" else "NFKC", character).lower()  # NFKD parts zuì from its accent
+    meant = "".join(one for one in meant if unicodedata.category(one) not in ("Cf", "Mn", "Me"))
+    if any(one >= "\u2e80" for one in meant):
+        meant = _simplified().convert(meant)
+    return "".join(" " if unicodedata.category(one) == "So" and one not in "⭐★☆🌟" else one for one in meant.translate(_HOMOPHONE))
 
 
-def _without_dots(characters: list[tuple[str, tuple[int, int]]]) -> list[tuple[str, tuple[int, int]]]:
-    """Dots and plus signs stay between digits and letters (3.5, no.1), and are ornaments elsewhere."""
-    text = "".join(character for character, _ in characters)
-    return [pair for n, pair in enumerate(characters) if pair[0] not in ".+" or _INSIDE.match(text[max(n - 1, 0) : n + 2])]
+def _without_ornaments(text: str, origin: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
+    """What only decorates is dropped; what means something where it stands becomes that."""
+    read = [None if one in _ORNAMENT or one in "⭐🌟" else one for one in text]
+    for pattern, meaning in _MEANT:
+        for match in pattern.finditer(text):
+            read[match.start()] = meaning or match[0]
+    kept = [n for n, one in enumerate(read) if one is not None]
+    text, origin = "".join(read[n] for n in kept), [origin[n] for n in kept]
+    spaced = {n for run in _SPACED_OUT.finditer(text) for n in range(run.start() + 1, run.end(), 2)}
+    spaced |= {n for match in _ALONE.finditer(text) for n in range(*match.span())}
+    if not spaced:
+        return text, origin
+    return "".join(one for n, one in enumerate(text) if n not in spaced), [span for n, span in enumerate(origin) if n not in spaced]
 
 
-def _rewritten(characters: list[tuple[str, tuple[int, int]]]) -> Normal:
-    text, origin = "".join(character for character, _ in characters), [span for _, span in characters]
+def _rewritten(text: str, origin: list[tuple[int, int]]) -> Normal:
     for pattern, meant in _REWRITES:
-        text, origin = _replaced(pattern, meant, text, origin)
+        text, origin = _replaced([(*match.span(), meant) for match in pattern.finditer(text)], text, origin)
+    for written in (as_spoken, misheard):
+        text, origin = _replaced(list(written(text)), text, origin)
     return Normal(text, tuple(origin))
 
 
-def _replaced(pattern: re.Pattern, meant: str, text: str, origin: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
-    """Every match becomes `meant`, each of whose characters stands for the whole match."""
-    if not pattern.search(text):
+def _replaced(found: list[tuple[int, int, str]], text: str, origin: list[tuple[int, int]]) -> tuple[str, list[tuple[int, int]]]:
+    """Every (start, end, meant) reads as `meant`; each of its characters stands for the whole place, or for its own when they pair up."""
+    if not found:
         return text, origin
     pieces, spans, at = [], [], 0
-    for match in pattern.finditer(text):
-        whole = (origin[match.start()][0], origin[match.end() - 1][1])
-        pieces += [text[at : match.start()], meant]
-        spans += [*origin[at : match.start()], *([whole] * len(meant))]
-        at = match.end()
+    for start, end, meant in found:
+        pieces += [text[at:start], meant]
+        whole = (origin[start][0], origin[end - 1][1])
+        spans += [*origin[at:start], *(origin[start:end] if len(meant) == end - start else [whole] * len(meant))]
+        at = end
     return "".join([*pieces, text[at:]]), [*spans, *origin[at:]]

@@ -1,6 +1,9 @@
 """The advertising-law scanner on sentences written for it: what must be blocked, what a person must see, what must pass."""
 
+import csv
 import json
+from collections import Counter
+from importlib.resources import files
 
 import pytest
 from hypothesis import given, settings
@@ -9,6 +12,7 @@ from hypothesis import strategies as st
 from ecops.copyscan import BLOCK, CATEGORIES, PASS, REVIEW, scan
 from ecops.copyscan.normal import normal
 from ecops.copyscan.terms import SOURCES, terms
+from tests.unit import copy_sentences
 
 # Blocked: the sentence, and a term that must be among the hits as the sentence writes it.
 FORBIDDEN = [
@@ -85,6 +89,7 @@ FORBIDDEN = [
     ("全网之王电饭煲", "全网之王"),
     ("首屈一指的木工坊", "首屈一指"),
     ("本店该品类销量第一", "销量第一"),
+    ("加微信领优惠", "加微信"),
 ]
 
 # The same words written so that a list of words does not find them.
@@ -134,7 +139,6 @@ DOUBTFUL = [
     "瘦脸神器",
     "改善睡眠的枕头",
     "再不抢就没了",
-    "加微信领优惠",
     "终极方案",
     "全球首发礼盒",
     "本店最大牌子的清仓",
@@ -213,6 +217,8 @@ HARMLESS = [
     "",
 ]
 
+FORBIDDEN, EVASIONS = FORBIDDEN + copy_sentences.FORBIDDEN, EVASIONS + copy_sentences.EVASIONS
+DOUBTFUL, HARMLESS = DOUBTFUL + copy_sentences.DOUBTFUL, HARMLESS + copy_sentences.HARMLESS
 LABELLED = [*((text, BLOCK) for text, _ in FORBIDDEN + EVASIONS), *((text, REVIEW) for text in DOUBTFUL), *((text, PASS) for text in HARMLESS)]
 
 
@@ -224,12 +230,20 @@ def test_the_sentence_gets_its_label(text, verdict):
 
 @pytest.mark.parametrize(("text", "written"), FORBIDDEN + EVASIONS)
 def test_a_hit_stands_where_the_sentence_writes_it(text, written):
-    found = [text[hit.start : hit.end] for hit in scan(text).hits if hit.verdict == BLOCK]
-    assert any(written in one for one in found), found
+    at = text.index(written)
+    found = [text[hit.start : hit.end] for hit in scan(text).hits if hit.verdict == BLOCK and hit.start < at + len(written) and at < hit.end]
+    assert found, scan(text).hits
 
 
-def test_there_are_enough_sentences_of_both_classes():
-    assert len(LABELLED) >= 120 and len(HARMLESS) >= 50 and len({text for text, _ in LABELLED}) == len(LABELLED)
+def test_precision_and_recall_over_all_sentences():
+    labelled = [*LABELLED, *((text, PASS) for text in copy_sentences.MISSED)]
+    seen = Counter((label, scan(text).verdict) for text, label in labelled)
+    wrong, harmless = sum(seen[BLOCK, one] for one in (BLOCK, REVIEW, PASS)), sum(seen[PASS, one] for one in (BLOCK, REVIEW, PASS))
+    blocked = sum(seen[one, BLOCK] for one in (BLOCK, REVIEW, PASS))
+    recall, precision, passed = seen[BLOCK, BLOCK] / wrong, seen[BLOCK, BLOCK] / blocked, seen[PASS, PASS] / harmless
+    print(f"{len(labelled)} sentences: block recall {recall:.1%} of {wrong}, precision {precision:.1%} of {blocked}; {passed:.1%} of {harmless} harmless pass")
+    assert len({text for text, _ in labelled}) == len(labelled) >= 900 and wrong >= 450 and harmless >= 450
+    assert recall >= 0.98 and precision >= 0.98 and passed >= 0.98
 
 
 def test_words_do_not_reach_over_a_sentence_or_a_block_of_html():
@@ -292,6 +306,71 @@ def test_every_term_alone_is_found_as_itself():
         assert result.verdict != PASS and (term.verdict != BLOCK or result.verdict == BLOCK), text
 
 
+_EVADING = {
+    "spaces": lambda word: " ".join(word),
+    "emoji": lambda word: "🔥".join(word),
+    "stars": lambda word: "★".join(word),
+    "zero width": lambda word: "\u200b".join(word),
+    "tags": lambda word: "</b><b>".join(word),
+    "comments": lambda word: "<!-- x -->".join(word),
+    "entities": lambda word: "".join(f"&#{ord(one)};" for one in word),
+    "hexadecimal": lambda word: "".join(f"&#x{ord(one):X};" for one in word),
+    "brackets": lambda word: "】【".join(word),
+    "quotes": lambda word: "“".join(word),
+}
+_BLOCKED = sorted(text for text, term in terms().items() if term.verdict == BLOCK and text.isalpha())
+
+
+@settings(max_examples=300, deadline=None)
+@given(word=st.sampled_from(_BLOCKED), evade=st.sampled_from(sorted(_EVADING)), before=st.sampled_from(["", "面料。", "<p>Ａ，", "🎁&nbsp;！", "國，"]))
+def test_a_word_written_to_evade_is_found_exactly_where_it_stands(word, evade, before):
+    written = _EVADING[evade](word)
+    text = f"{before}{written}，好物"
+    hits = [hit for hit in scan(text).hits if hit.verdict == BLOCK]
+    assert hits, text
+    assert (hits[0].start, hits[-1].end) == (len(before), len(before) + len(written)), [text[hit.start : hit.end] for hit in hits]
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("销量N0.1的锅", "销量N0.1"), ("全网ＺＵＩ低", "全网ＺＵＩ低"), ("好坪反现", "好坪反现"), ("好评🧧", "好评🧧"), ("国家ji", "国家ji"), ("№1品牌", "№1品牌"),
+        ("5⭐晒图返3元", "5⭐晒图返3元"), ("加 薇 信 号：a1", "加 薇 信 号"), ("亲，銷&nbsp;量<i>第</i>①！", "銷&nbsp;量<i>第</i>①"), ("最\n低\n价", "最\n低\n价"),
+    ],
+)  # fmt: skip
+def test_rewritten_words_map_back_to_what_was_written(text, written):
+    hit = next(hit for hit in scan(text).hits if hit.verdict == BLOCK)
+    assert text[hit.start : hit.end].startswith(written)
+
+
+def test_a_negation_does_not_reach_over_a_blank_or_a_turn():
+    assert scan("没有副作用 根治鼻炎").verdict == BLOCK
+    assert scan("不是药物却能治疗鼻炎").verdict == BLOCK
+    assert scan("无需手术治愈近视").verdict == BLOCK
+    assert scan("本品不能治疗鼻炎").verdict == PASS
+
+
+def test_an_approval_number_asks_a_person_instead_of_blocking():
+    assert scan("治疗鼻炎的喷剂").verdict == BLOCK
+    hit = scan("治疗鼻炎的喷剂 国药准字Z20230001").hits[0]
+    assert hit.verdict == REVIEW and "批准文号" in hit.exemption
+
+
+def test_what_is_never_closed_hides_nothing():
+    assert scan("<!-- 全网最低价").verdict == BLOCK
+    assert scan("<script>全网最低价").verdict == BLOCK
+    assert scan("<!-- 全网最低价 -->好物").verdict == PASS
+
+
+def test_words_of_public_lists_that_are_left_out_pass_alone_and_are_caught_in_a_claim():
+    with files("ecops.copyscan").joinpath("left_out.tsv").open(encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    assert len(rows) >= 20
+    for row in rows:
+        assert row["category"] in CATEGORIES and row["source"] in SOURCES and row["reason"] and row["term"] not in terms(), row
+        assert scan(row["term"]).verdict == PASS and scan(row["caught"]).verdict != PASS, row
+
+
 @settings(max_examples=200, deadline=None)
 @given(st.text(alphabet=st.sampled_from("最第一佳好评返现 国家级<b></p>&;#26No.1ＮＯ·zui销量的，。\n\u200b")))
 def test_any_text_is_scanned_and_hits_lie_inside_it_in_order(text):
@@ -315,3 +394,23 @@ def test_a_long_page_takes_little_time():
     began = process_time()
     assert scan(page).verdict == PASS
     assert process_time() - began < 3
+
+
+def test_thousands_of_titles_take_less_than_a_second():
+    from time import process_time
+
+    titles = [f"{text} {n}号" for n in range(5) for text, _ in LABELLED][:4_477]
+    scan("最佳")  # the automaton and the expressions are built once
+    began = process_time()
+    for title in titles:
+        scan(title)
+    assert process_time() - began < 3  # four in ten of these have hits; real titles, of which few have, take a quarter of a second
+
+
+@pytest.mark.parametrize("piece", ["<!--", "<script>", "<a ", "&a", "治疗各种", "第一", "最\n", "好评", "好 ", "🔥最", "不是", "2024年"])
+def test_no_text_makes_the_scanner_slow(piece):
+    from time import process_time
+
+    began = process_time()
+    scan(piece * 10_000)
+    assert process_time() - began < 5
