@@ -756,19 +756,37 @@ def task_run(home: Home, store, name: str, shops: str, as_of: str, given, as_jso
 @click.argument("text", required=False)
 @click.option("--file", type=click.Path(path_type=Path))
 @click.option("--lines", is_flag=True, help="one answer a line")
+@click.option("--json", is_flag=True, expose_value=False, help="JSON is printed in any case")
 def scan(text: str | None, file: Path | None, lines: bool) -> None:
     """Check a text against the Advertising Law. Exit 1 when something is blocked or to be reviewed."""
     from ecops.copyscan import scan as look
 
+    if (text is None) == (file is None):
+        raise BadCall("Name one of: a text, - for standard input, --file F.")
     if file and not file.is_file():
         raise NotFound(f"There is no file {file}.")
-    if text is None and file is None:
-        raise BadCall("Name a text, - for standard input, or --file F.")
-    source = file.read_text(encoding="utf-8", errors="replace") if file else sys.stdin.read() if text == "-" else text
-    answers = [look(part).to_json() for part in (source.splitlines() if lines else [source])]
+    source = text if text not in (None, "-") else _readable(file.read_bytes() if file else sys.stdin.buffer.read(), str(file or "standard input"))
+    answers = [look(part).to_json() for part in (_lines(source) if lines else [source])]
     for answer in answers:
         click.echo(json.dumps(answer, ensure_ascii=False))
     sys.exit(0 if all(answer["verdict"] == "pass" for answer in answers) else 1)
+
+
+def _readable(content: bytes, name: str) -> str:
+    """The text of `content` in UTF-8, GB18030 or UTF-16. What cannot be read is not scanned: raises BadCall."""
+    from ecops.shop.sheet.decoding import encodings
+
+    for encoding in encodings(content):
+        try:
+            return content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    raise BadCall(f"{name} is not readable text: not all of it is UTF-8, GB18030 or UTF-16.")
+
+
+def _lines(source: str) -> list[str]:
+    """Lines as other tools count them: only a line feed ends one, and the last may lack it."""
+    return [line.removesuffix("\r") for line in source.removesuffix("\n").split("\n")] if source else []
 
 
 for verb in data_verbs.VERBS:

@@ -32,6 +32,7 @@ _MEANT = (
 # Between single characters in a row, or at the end of a line of one character, punctuation and line breaks are ornaments too.
 _SPACED_OUT = re.compile(rf"(?<![{_CJK}])[{_CJK}](?:[、,。!;:\n][{_CJK}]){{2,}}(?![{_CJK}])")
 _ALONE = re.compile(rf"(?:(?<=\n[{_CJK}])|(?<=^[{_CJK}]))\n+(?=[{_CJK}])|(?<=[{_CJK}])\n+(?=[{_CJK}](?:\n|$))")
+_FILLERS = "\u115f\u1160"  # letters by category, and nothing to see
 _READ_AS = {"➕": "加", "🧧": "红包", "®": "®"}
 _HOMOPHONE = str.maketrans({"蕞": "最", "朂": "最", "冣": "最", "苐": "第", "㐧": "第", "壹": "一", "弌": "一", "佧": "卡"})
 
@@ -124,7 +125,7 @@ def _fold(character: str) -> str:
     if (digit := unicodedata.digit(character, None)) is not None:
         return str(digit)
     meant = unicodedata.normalize("NFKD" if character < "\u2000" else "NFKC", character).lower()  # NFKD parts zuì from its accent
-    meant = "".join(one for one in meant if unicodedata.category(one) not in ("Cf", "Mn", "Me"))
+    meant = "".join(one for one in meant if unicodedata.category(one) not in ("Cf", "Mn", "Me") and one not in _FILLERS)
     if any(one >= "\u2e80" for one in meant):
         meant = _simplified().convert(meant)
     return "".join(" " if unicodedata.category(one) == "So" and one not in "⭐★☆🌟" else one for one in meant.translate(_HOMOPHONE))
