@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from python_calamine import CalamineWorkbook
 
 from ecops.automation import OK, UNKNOWN
+from ecops.copyscan import REVIEW, scan
 from tasks import campaign
 from tasks._calendar import calendar_of, read_calendar
 from tests.unit.task_rows import AS_OF, CHINA, DAY, days_ago, frame, ids, local, missing, run, status
@@ -308,6 +309,148 @@ def test_a_presale_with_a_later_promise_is_not_late():
     later = unsent(timedelta(hours=100), presale=True, ship_by=AS_OF + timedelta(hours=7))
     assert waiting(later) == [("o", "open")]
     assert waiting(later | {"ship_by": AS_OF - timedelta(seconds=1)}) == [("o", "overdue")]
+
+
+# --- priority_orders -----------------------------------------------------------------------------------------------
+
+
+def won(name: str, at: str = "2026-11-11 10:00", **more) -> dict:
+    """An order of the day, not sent."""
+    paid = local(at)
+    return {"order_id": name, "buyer_id": f"u-{name}", "created_at": paid, "paid_at": paid, "total_fen": 100, "paid_fen": 100, "refund_fen": 0, "status": "paid", **more}
+
+
+def piece(order_id: str, item_id: str = "x", units: int | None = 1, line: str = "1", **more) -> dict:
+    return {"order_id": order_id, "line_id": line, "item_id": item_id, "units": units, "created_at": local("2026-11-11 00:00"), **more}
+
+
+def claim(order_id: str, state: str = "open", line: str | None = None, **more) -> dict:
+    return {"refund_id": order_id, "order_id": order_id, "line_id": line, "refund_status": state, "created_at": local("2026-11-11 20:00"), **more}
+
+
+def shipping(orders: list[dict], lines: list[dict] | None = None, refunds: list[dict] = (), parcels: list[dict] = (), **params):
+    lines = [piece(row["order_id"]) for row in orders] if lines is None else lines
+    return run("campaign.priority_orders", {"orders": orders, "order_lines": lines, "refunds": list(refunds), "parcels": list(parcels)}, **params)
+
+
+def picked(answer) -> list[str]:
+    return answer.lists["items"].sort("nth")["order_id"].to_list()
+
+
+def stopped(answer) -> list[tuple]:
+    return answer.lists["stop"].select("order_id", "reason").rows()
+
+
+@pytest.mark.parametrize(
+    ("at", "belongs"), [("2026-11-10 23:59:59", False), ("2026-11-11 00:00:00", True), ("2026-11-11 23:59:59", True), ("2026-11-12 00:00:00", False)]
+)
+def test_an_order_is_the_campaigns_by_the_second_it_was_paid(at, belongs):
+    answer = shipping([won("o", at)])
+    assert (picked(answer) == ["o"]) is belongs and status(answer) == OK
+
+
+def test_orders_leave_by_deadline_and_then_by_payment():
+    answer = shipping(
+        [
+            won("late", "2026-11-11 12:00"), won("early", "2026-11-11 09:00"), won("twin", "2026-11-11 09:00"),
+            won("promised", "2026-11-11 20:00", ship_by=local("2026-11-12 10:00")), won("presale", "2026-11-11 01:00", presale=True, ship_by=local("2026-11-20 00:00")),
+        ]
+    )  # fmt: skip
+    assert picked(answer) == ["promised", "early", "twin", "late", "presale"]
+    assert answer.lists["items"]["nth"].to_list() == [1, 2, 3, 4, 5] and answer.lists["items"]["state"].to_list()[0] == "soon"
+
+
+def test_the_pick_list_sums_pieces_with_the_first_needed_on_top():
+    orders = [won("a", "2026-11-11 09:00"), won("b", "2026-11-11 08:00"), won("held", "2026-11-11 07:00")]
+    lines = [piece("a", "x", 2), piece("a", "y", 1, "2", sku="红"), piece("b", "y", 3, sku="红"), piece("b", "y", 1, "2", sku="蓝"), piece("held", "x", 9)]
+    answer = shipping(orders, lines, [claim("held")])
+    assert answer.lists["pick_list"].select("item_id", "sku", "units", "orders", "first_nth").rows() == [("y", "红", 4, 2, 1), ("y", "蓝", 1, 1, 1), ("x", None, 2, 1, 2)]
+    assert "活动订单待发2单7件（已超时0单），拦下1单" in answer.verdicts["zh"].item()
+
+
+@pytest.mark.parametrize(
+    ("refund", "why"),
+    [
+        (claim("o"), "refund open"), (claim("o", None), "refund open"), (claim("o", "success", closed_at=AS_OF + timedelta(seconds=1)), "refund open"),
+        (claim("o", "success", closed_at=AS_OF), "refunded in part, of which line is not told"), (claim("o", "success", "1", closed_at=AS_OF), "every line was refunded"),
+        (claim("o", "refused"), None), (claim("o", "closed"), None), (claim("o", "open", created_at=AS_OF + timedelta(seconds=1)), None),
+    ],
+)  # fmt: skip
+def test_an_order_with_a_claim_is_stopped_and_not_picked(refund, why):
+    answer = shipping([won("o")], refunds=[refund])
+    assert stopped(answer) == ([("o", why)] if why else []) and picked(answer) == ([] if why else ["o"])
+
+
+def test_a_line_refunded_alone_is_not_picked():
+    answer = shipping([won("o")], [piece("o", "x", 2), piece("o", "y", 5, "2")], [claim("o", "success", "2", closed_at=AS_OF)])
+    assert answer.lists["items"].select("lines", "units").rows() == [(1, 2)] and answer.lists["pick_list"]["item_id"].to_list() == ["x"]
+
+
+@pytest.mark.parametrize(("hours", "shown"), [(23, True), (24, False)])
+def test_an_order_cancelled_after_payment_is_called_back_with_its_waybill(hours, shown):
+    undone = {"paid_fen": 0, "refund_fen": 100, "refunded_at": AS_OF - timedelta(hours=hours), "status": "closed"}
+    answer = shipping([won("o", **undone), won("live")], parcels=[{"parcel_id": "p", "order_id": "o", "available_at": local("2026-11-11 11:00")}])
+    assert answer.lists["stop"].select("order_id", "reason", "parcel_id").rows() == ([("o", "cancelled after payment", "p")] if shown else [])
+    assert picked(answer) == ["live"]
+
+
+def test_a_cancellation_after_as_of_has_not_happened():
+    later = won("o", paid_fen=0, refund_fen=100, refunded_at=AS_OF + timedelta(seconds=1))
+    assert picked(shipping([later])) == ["o"]
+
+
+def sent_parcel(order_id: str, number: str | None = None, hours: float = 1) -> dict:
+    return {"parcel_id": number or f"p-{order_id}", "order_id": order_id, "carrier": "中通", "shipped_at": AS_OF - timedelta(hours=hours)}
+
+
+def gone(name: str, hours: float = 1, **more) -> dict:
+    return won(name, shipped_at=AS_OF - timedelta(hours=hours), status="shipped", **more)
+
+
+@pytest.mark.parametrize(("hours", "told"), [(23.9, ["o"]), (24, [])])
+def test_the_buyer_of_a_parcel_handed_over_lately_is_to_get_its_number(hours, told):
+    answer = shipping([gone("o", hours, ship_by=AS_OF)], parcels=[sent_parcel("o", hours=hours)], since="2026-11-10")
+    assert answer.lists["tell"]["order_id"].to_list() == told and picked(answer) == []
+
+
+def test_a_number_used_twice_or_missing_is_not_told():
+    orders = [gone("a"), gone("b"), gone("c"), gone("d", buyer_id="u-c2"), won("live")]
+    parcels = [sent_parcel("a"), sent_parcel("c", "same"), sent_parcel("d", "same")]
+    answer = shipping(orders, parcels=parcels)
+    assert answer.lists["tell"]["order_id"].to_list() == ["a"]
+    assert answer.lists["wrong_numbers"].select("order_id", "reason").rows() == [
+        ("b", "handed over without a tracking number"), ("c", "its tracking number stands for another buyer's order too"),
+        ("d", "its tracking number stands for another buyer's order too"),
+    ]  # fmt: skip
+    assert answer.lists["reused"].select("parcel_id", "orders", "buyers").rows() == [("same", 2, 2)]
+
+
+def test_two_orders_of_one_buyer_in_one_parcel_are_no_mistake():
+    orders = [gone("a", buyer_id="u"), gone("b", buyer_id="u"), won("live")]
+    assert shipping(orders, parcels=[sent_parcel("a", "same"), sent_parcel("b", "same")]).lists["wrong_numbers"].is_empty()
+
+
+def test_orders_of_other_days_that_are_due_are_counted():
+    answer = shipping([won("o"), won("other", "2026-11-10 10:00")])
+    assert picked(answer) == ["o"] and answer.verdicts["zh"].item().endswith("其他日期临期1单")
+
+
+def test_what_the_pick_list_lacks_is_said():
+    assert missing(shipping([won("o"), won("p")], [piece("o")])) == ["order_lines: none for 1 of 2 orders to pick"]
+    assert missing(shipping([won("o")], [piece("o", units=None)])) == ["order_lines.units: unknown for 1 orders to pick"]
+    assert missing(shipping([gone("o")])) == ["parcels: none, tracking numbers are unknown"]
+    assert missing(shipping([won("o")], as_of=local("2026-11-13 10:00:01"))) == ["orders: nothing within 48h (newest 2026-11-11 10:00)"]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"since": "nowhere"}, "since: 'nowhere' is neither an anchor of the run nor a date"), ({"until": "day"}, "since: not before until"),
+        ({"since": "2026-11-12T09:00:01", "until": "2026-11-13"}, "since: the campaign begins 2026-11-12T09:00:01+08:00"),
+    ],
+)  # fmt: skip
+def test_a_campaign_that_has_no_window_is_unknown(given, said):
+    assert missing(shipping([won("o")], **given)) == [said]
 
 
 # --- audiences -----------------------------------------------------------------------------------------------------
@@ -688,3 +831,103 @@ def test_the_wish_list_grows_against_as_many_days_before():
     days = [{"date": date(2026, 11, 11) - timedelta(days=n), "item_id": "x", "cart_users": 30 if n <= 7 else 20, "fav_users": 1} for n in range(1, 15)]
     answer = run("campaign.presale", {"orders": [locked(1, "2026-10-25 10:00")], "item_days": days}, as_of=local("2026-11-11 10:00"), final_rate="50%")
     assert answer.lists["wish_list"].select("item_id", "cart_users", "growth").rows() == [("x", 210, 0.5)]
+
+
+# --- readiness -----------------------------------------------------------------------------------------------------
+
+EVE = local("2026-11-09 09:00")
+
+
+def ready_world() -> dict[str, list[dict]]:
+    """A shop with nothing against it on the eve of the day."""
+    messages = [
+        {"session_id": f"{day} {hour}", "message_id": "1", "at": EVE - timedelta(days=day) + timedelta(hours=hour), "available_at": EVE - timedelta(days=day, hours=-hour), "sender": "buyer"}
+        for day in range(2, 16) for hour in range(0, 13)
+    ]  # fmt: skip
+    return {
+        "items": [item(title="面霜", detail_text="保湿", brand=None)],
+        "promotions": [{"promotion_id": "p", "item_id": "*", "title": "满减券", "promotion_kind": "coupon", "threshold_fen": 0, "off_fen": 10_00, "starts_at": DAY, "ends_at": DAY + timedelta(days=1)}],
+        "stock": [{"date": date(2026, 11, 8), "item_id": "x", "closing_units": 100}],
+        "stock_counts": [{"date": date(2026, 11, 8), "item_id": "x", "counted_units": 100}],
+        "documents": [{"document_id": "l", "document_type": "营业执照", "holder": "甲公司", "issued_on": date(2020, 1, 1), "expires_on": date(2026, 11, 26)}],
+        "shifts": [
+            {"agent": agent, "shift_from": DAY - timedelta(hours=1), "shift_until": DAY + timedelta(hours=25), "trained_on": date(2026, 11, 1), "temporary": False}
+            for agent in ("甲", "乙")
+        ],
+        "chats": messages,
+        "orders": [unsent(timedelta(days=3, hours=1), shipped_at=EVE, status="shipped")],
+        "pages": [{"page": "首页", "block": block, "text": "字", "link_works": True, "checked_at": EVE} for block in ("brand", "category", "trust")],
+    }  # fmt: skip
+
+
+def ready(changes: dict[str, list[dict]] | None = None, **params):
+    return run("campaign.readiness", ready_world() | (changes or {}), as_of=EVE, **params)
+
+
+def marks(answer) -> dict[str, str]:
+    return dict(answer.lists["checks"].select("check", "status").rows())
+
+
+def changed(kind: str, **more) -> dict[str, list[dict]]:
+    return {kind: [row | more for row in ready_world()[kind]]}
+
+
+def test_a_shop_with_nothing_against_it_is_a_go():
+    answer = ready()
+    assert set(marks(answer).values()) == {"pass"} and len(marks(answer)) == 8, answer.lists["items"]
+    assert (status(answer), answer.verdicts["zh"].item()) == (OK, "可上线：8项检查全部通过") and answer.lists["items"].is_empty()
+
+
+@pytest.mark.parametrize(
+    ("check", "changes", "mark"),
+    [
+        ("prices", changed("promotions", off_fen=20_00), "pass"), ("prices", changed("promotions", off_fen=20_01), "fail"), ("prices", changed("items", cost_fen=None), "unknown"),
+        ("coupons", changed("promotions", title="测试券"), "fail"), ("coupons", changed("promotions", off_fen=None), "fail"), ("coupons", {"promotions": []}, "unknown"),
+        ("stock", changed("stock_counts", counted_units=98), "fail"), ("stock", changed("stock_counts", counted_units=99), "pass"), ("stock", {"stock_counts": []}, "unknown"),
+        ("copy", changed("items", detail_text="销量第一"), "fail"), ("copy", changed("items", detail_text=None), "unknown"),
+        ("papers", changed("documents", expires_on=date(2026, 11, 26)), "pass"), ("papers", changed("documents", expires_on=date(2026, 11, 25)), "fail"),
+        ("papers", {"documents": []}, "unknown"),
+        ("roster", {"shifts": ready_world()["shifts"][:1]}, "fail"), ("roster", changed("shifts", trained_on=None), "fail"), ("roster", {"shifts": []}, "unknown"),
+        ("pages", changed("pages", link_works=False), "fail"), ("pages", changed("pages", link_works=None), "unknown"), ("pages", changed("pages", checked_at=EVE - timedelta(days=8)), "unknown"),
+        ("backlog", {"orders": [unsent(timedelta(days=5), "old"), *ready_world()["orders"]]}, "pass"),
+        ("backlog", {"orders": [unsent(timedelta(days=5, seconds=1), "old"), *ready_world()["orders"]]}, "fail"), ("backlog", {"orders": []}, "unknown"),
+    ],
+)  # fmt: skip
+def test_each_check_fails_or_is_unknown_by_itself(check, changes, mark):
+    answer = ready(changes)
+    assert marks(answer)[check] == mark
+    assert status(answer) == {"pass": OK, "fail": OK, "unknown": UNKNOWN}[mark], answer.verdicts
+    if mark == "fail":
+        assert answer.verdicts["zh"].item().startswith("不可上线：")
+    if mark == "unknown":
+        assert any(part.startswith(f"{check}: ") for part in missing(answer))
+
+
+def test_a_term_to_review_is_no_pass():
+    text = next(text for text in ("限量发售", "仅限今日", "秒杀价", "特供") if scan(text).verdict == REVIEW)
+    answer = ready(changed("items", detail_text=text))
+    assert marks(answer)["copy"] == "unknown" and status(answer) == UNKNOWN
+
+
+def test_one_failure_is_a_no_go_whatever_is_unknown():
+    answer = ready(changed("documents", expires_on=date(2026, 11, 1)) | {"stock_counts": [], "pages": []})
+    assert status(answer) == OK and answer.verdicts["zh"].item() == "不可上线：1/8项不通过（证件有效期覆盖活动后15天），2项未知"
+    assert answer.lists["items"].select("check", "status").rows() == [("stock", "unknown"), ("papers", "fail"), ("pages", "unknown")]
+    assert len(missing(answer)) == 2
+
+
+def test_a_backlog_seen_through_a_stale_feed_is_guesswork_and_unknown():
+    answer = ready({"orders": [unsent(timedelta(days=9), "old")]})
+    assert marks(answer)["backlog"] == "unknown"
+
+
+def test_without_its_anchor_no_check_of_the_sale_passes():
+    answer = run("campaign.readiness", ready_world(), as_of=EVE, anchors={})
+    assert {name: mark for name, mark in marks(answer).items() if mark == "pass"}.keys() == {"stock", "copy", "pages", "backlog"} and status(answer) == UNKNOWN
+
+
+def test_every_check_says_what_its_own_step_says():
+    world = ready_world() | changed("stock_counts", counted_units=50)
+    own = run("supply.stock_count", world, as_of=EVE)
+    row = run("campaign.readiness", world, as_of=EVE).lists["items"].row(0, named=True)
+    assert (row["zh"], row["en"], row["count"]) == (own.verdicts["zh"].item(), own.verdicts["en"].item(), own.lists["items"].height)
