@@ -135,7 +135,9 @@ def groups(bound: pl.DataFrame, orders: pl.DataFrame, contacts: pl.DataFrame, as
         gaps=gaps.len().cast(pl.Int64), mean_gap=gaps.mean(), gap_spread=gaps.std(),
         span=(pl.col("created_at").max() - pl.col("created_at").min()),
     )  # fmt: skip
-    rows = rows.join(_fast_shops(orders, ask), on="shop", how="left").join(_pay_chances(rows, orders), on=["shop", "bond", "key"], how="left")
+    close = (pl.col("high") - pl.col("low")) <= pl.max_horizontal(pl.lit(_CLOSE), _CLOSE_SHARE * pl.col("low"))
+    chances = _pay_chances(rows.filter(close, pl.col("paid") >= ask.params.crowd), orders)
+    rows = rows.join(_fast_shops(orders, ask), on="shop", how="left").join(chances, on=["shop", "bond", "key"], how="left")
     return rows.with_columns(**_shown(ask))
 
 
@@ -143,8 +145,7 @@ def _shown(ask: Ask) -> dict[str, pl.Expr]:
     """The flags: receiver and waybill from `min_buyers` buyers on, the others from a crowd on."""
     crowd, several = pl.col("orders") >= ask.params.crowd, pl.col("buyers") >= ask.params.min_buyers
     steady = (pl.col("gap_spread") <= _SPREAD * pl.col("mean_gap")) & (pl.col("mean_gap") > _UNIT_OF_PAY) & (pl.col("span") <= timedelta(days=1))
-    close = (pl.col("high") - pl.col("low")) <= pl.max_horizontal(pl.lit(_CLOSE), _CLOSE_SHARE * pl.col("low"))
-    alike = close & (pl.col("chance") <= _CHANCE) & (pl.col("paid") >= ask.params.crowd)
+    alike = pl.col("chance") <= _CHANCE
     return {
         "receiver": pl.col("bond").is_in(["address", "phone"]) & several,
         "waybill": (pl.col("bond") == "waybill") & several,
@@ -168,12 +169,12 @@ def _fast_shops(orders: pl.DataFrame, ask: Ask) -> pl.DataFrame:
 
 
 def _pay_chances(rows: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
-    """`chance` that the middle of a crowd's delays lies so close together by itself: n p^(n-1), with p the share of all the shop's delays in that
+    """Of crowds whose delays lie close together: the `chance` that the middle of them lies so close together by itself: n p^(n-1), with p the share of all the shop's delays in that
     span (the first-order bound of a scan statistic; a shop where everybody pays in two seconds gives p near 1 and no alarm).
     """
     told = orders.filter(pl.col("delay").is_not_null()).sort("delay").select("shop", "delay", below=pl.int_range(1, pl.len() + 1).over("shop"))
     total = told.group_by("shop").agg(total=pl.len())
-    wanted = rows.filter(pl.col("paid") >= 2).with_columns(low=pl.col("low") - _UNIT_OF_PAY, high=pl.col("high") + _UNIT_OF_PAY)
+    wanted = rows.with_columns(low=pl.col("low") - _UNIT_OF_PAY, high=pl.col("high") + _UNIT_OF_PAY)
     for name in ("low", "high"):
         upto = told.rename({"delay": name, "below": f"upto_{name}"})
         wanted = wanted.sort(name).join_asof(upto, on=name, by="shop", strategy="backward", check_sortedness=False)
@@ -224,10 +225,11 @@ def _empty(orders: pl.DataFrame, frames: Frames, ask: Ask) -> pl.DataFrame:
     back = has_happened("last_event_at", ask) & pl.col("last_event").str.contains(_EMPTY_WORDS).fill_null(False)
     parcels = known(frames, "parcels", ask).select("shop", "order_id", moved=pl.any_horizontal(scans), back=back)
     still = parcels.filter(~pl.col("moved"))
-    still = still.join(parcels.filter("moved"), on=["shop", "order_id"], how="anti").select("shop", "order_id").unique().collect()
-    returned = parcels.filter("back").select("shop", "order_id").unique().collect()
-    finished = orders.filter((pl.col("finished_at") <= instant(ask.as_of)).fill_null(False))
     on = ["shop", "order_id"]
+    elsewhere = parcels.filter("moved").join(still, on=on, how="semi")  # another parcel of the order moved
+    still = still.join(elsewhere, on=on, how="anti").select(on).unique().collect()
+    returned = parcels.filter("back").select(on).unique().collect()
+    finished = orders.filter((pl.col("finished_at") <= instant(ask.as_of)).fill_null(False))
     return pl.concat([finished.join(still, on=on, how="semi"), orders.filter(~pl.col("fully_refunded")).join(returned, on=on, how="semi")])
 
 

@@ -1,6 +1,6 @@
 """Compliance: what a shop's pages say, the papers it must have, orders and refunds that are not what they seem, and how it is judged."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 
 import polars as pl
@@ -285,7 +285,7 @@ def documents(frames: Frames, ask: Ask) -> Answer:
     return Answer(_document_verdicts(facts, ask), lists)
 
 
-def _documents(frames: Frames, ask: Ask, sale) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
+def _documents(frames: Frames, ask: Ask, sale: date | None) -> tuple[pl.DataFrame, dict[str, pl.DataFrame]]:
     items, levels = _papers.items_on_sale(frames, ask), day_numbers(ask.params.warn)
     rows = _papers.papers(frames, ask, levels, sale)
     counting = _papers.newest(rows)
@@ -328,7 +328,9 @@ def _document_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
         ask,
         facts,
         zh=pl.format(f"{{}}/{{}}款在售商品应暂停：{{}}份证件已过期；{{}}份{first}天内到期，{{}}个品牌无授权，{{}}份证件无效", *counts),
-        en=pl.format(f"{{}} of {{}} items to take off: {{}} papers expired; {{}} end within {first} days, {{}} brands without papers, {{}} papers prove nothing", *counts),
+        en=pl.format(
+            f"{{}} of {{}} items to take off: {{}} papers expired; {{}} end within {first} days, {{}} brands without papers, {{}} prove nothing", *counts
+        ),
         lacks=[
             Lack(~some, "documents: none", "没有登记证件（缺资质证件）"),
             Lack(some & (pl.col("lacking").list.len() > 0), pl.format("documents: no {}", lacking), pl.format("没有登记{}", lacking)),
@@ -407,7 +409,8 @@ def _reasons(evidence: pl.DataFrame, flagged: pl.DataFrame) -> pl.DataFrame:
     fired = evidence.select("shop", "order_id", "reason").unique().join(
         flagged.select("shop", "order_id", told=pl.lit(1)), on=["shop", "order_id"], how="left"
     )
-    texts = {name: pl.col("reason").replace_strict({code: getattr(one, name) for code, one in _brushing.REASONS.items()}, return_dtype=pl.String) for name in ("zh", "en")}
+    words = {name: {code: getattr(one, name) for code, one in _brushing.REASONS.items()} for name in ("zh", "en")}
+    texts = {name: pl.col("reason").replace_strict(told, return_dtype=pl.String) for name, told in words.items()}
     counts = fired.group_by("shop", "reason").agg(orders=pl.len().cast(pl.Int64), told=pl.col("told").count().cast(pl.Int64))
     return counts.with_columns(**texts).sort("shop", "told", "orders", "reason", descending=[False, True, True, False])
 
@@ -437,6 +440,7 @@ def _anomaly_facts(ask: Ask, orders: pl.DataFrame, flagged: pl.DataFrame, cases:
 def _anomaly_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
     days, least = duration_text(ask.params.window), percent_text(ask.params.min_known)
     counts = [pl.col("orders"), pl.col("told"), pl.col("cases"), yuan(pl.col("amount_fen")), pl.col("highest")]
+    least_score = ask.params.threshold
     marks = pl.when(pl.col("marked") > 0).then(pl.format("；商家标记{}单，其中命中{}单", "marked", "both")).otherwise(pl.lit(""))
     marks_en = pl.when(pl.col("marked") > 0).then(pl.format("; the shop marked {}, {} of them found", "marked", "both")).otherwise(pl.lit(""))
     some = pl.col("orders") > 0
@@ -445,8 +449,8 @@ def _anomaly_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
     return verdicts(
         ask,
         facts,
-        zh=pl.format(f"近{days}{{}}单中{{}}单疑似刷单（{{}}组，{{}}元，最高{{}}分，阈值{ask.params.threshold}），请人工判断{{}}", *counts, marks),
-        en=pl.format(f"{{}} orders of {days}, {{}} look brushed ({{}} cases, {{}} yuan, highest {{}} points, threshold {ask.params.threshold}){{}}", *counts, marks_en),
+        zh=pl.format(f"近{days}{{}}单中{{}}单疑似刷单（{{}}组，{{}}元，最高{{}}分，阈值{least_score}），请人工判断{{}}", *counts, marks),
+        en=pl.format(f"{{}} orders of {days}, {{}} look brushed ({{}} cases, {{}} yuan, highest {{}} points, threshold {least_score}){{}}", *counts, marks_en),
         lacks=[
             Lack(~some, f"orders: none paid within {days}", f"{days}内没有已付款订单（缺订单）"),
             Lack(
@@ -523,8 +527,13 @@ def _abuse_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
     return verdicts(
         ask,
         facts,
-        zh=pl.format(f"近{days}{{}}单退款率{{}}：{{}}个买家疑似恶意退款（{{}}元，最高{{}}分，阈值{ask.params.threshold}），请人工判断；{{}}单破损无记录", *counts),
-        en=pl.format(f"{{}} orders of {days}, {{}} claimed: {{}} buyers look abusive ({{}} yuan, highest {{}} points, threshold {ask.params.threshold}); {{}} claims of damage unverified", *counts),
+        zh=pl.format(
+            f"近{days}{{}}单退款率{{}}：{{}}个买家疑似恶意退款（{{}}元，最高{{}}分，阈值{ask.params.threshold}），请人工判断；{{}}单破损无记录", *counts
+        ),
+        en=pl.format(
+            f"{{}} orders of {days}, {{}} claimed: {{}} buyers look abusive ({{}} yuan, highest {{}} points, threshold {ask.params.threshold}); "
+            "{} claims of damage unverified", *counts,
+        ),
         lacks=[
             Lack(~some, f"orders: none paid and sent within {days}", f"{days}内没有已付款发货的订单（缺订单）"),
             Lack(some & (pl.col("refunds") == 0), "refunds: none", "没有退款数据（缺退款）"),
@@ -693,8 +702,13 @@ def _reputation_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
     return verdicts(
         ask,
         facts,
-        zh=pl.format(f"{{}}/{{}}项评分低于同行或下滑；负面舆情{{}}条超过{within}未回应，{{}}条待回应，{{}}条待判断；近期低星{{}}/{{}}条（{{}}）", *counts, trend),
-        en=pl.format(f"{{}} of {{}} scores under peers or falling; posts: {{}} over {within}, {{}} open, {{}} to judge; {{}} of {{}} recent reviews low ({{}})", *counts, pl.col("state").fill_null("-")),
+        zh=pl.format(
+            f"{{}}/{{}}项评分低于同行或下滑；负面舆情{{}}条超过{within}未回应，{{}}条待回应，{{}}条待判断；近期低星{{}}/{{}}条（{{}}）", *counts, trend
+        ),
+        en=pl.format(
+            f"{{}} of {{}} scores under peers or falling; posts: {{}} over {within}, {{}} open, {{}} to judge; {{}} of {{}} recent reviews low ({{}})",
+            *counts, pl.col("state").fill_null("-"),
+        ),
         lacks=[
             Lack(~some, f"scores: none within {days}", f"{days}内没有店铺评分（缺评分）"),
             Lack(some & (pl.col("stale") > 0), pl.format("scores: {} not updated", "stale"), pl.format("{}项评分没有更新", "stale")),
