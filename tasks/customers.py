@@ -13,7 +13,7 @@ from ecops.formulae.rfm import OTHERS, scores, segment_of
 from ecops.formulae.rfm import SEGMENTS as RFM_SEGMENTS
 from tasks._acquisition import channel_costs, cost_facts
 from tasks._channels import alias_table
-from tasks._first_order import with_coupon
+from tasks._first_order import bought_before, prospects, with_coupon
 from tasks._flash_sale import PUSH_FIELDS, flash_items, holiday_words, push_time, week_begins, week_of
 from tasks._members import Levels, ledger, level_rules, level_sizes, members, moved, paid_orders
 from tasks._messages import (
@@ -31,10 +31,9 @@ from tasks._messages import (
     with_fields,
     writable,
 )
-from tasks._orders import buyer_is_known, effective_orders
 from tasks._purchases import by_buyer, history_lacks, order_facts, order_lacks
 from tasks._reach import as_persons, consents, one_each, persons, sending_at
-from tasks._rows import at_least, instant, known, local_date, percent, yuan
+from tasks._rows import at_least, instant, known, percent, yuan
 from tasks._verdicts import Lack, of_every_shop, unknown_for_all, verdicts
 from tasks._windows import DAY, Days, Span, Window, days_before, today, window_of
 
@@ -350,6 +349,8 @@ class Wake(Sending):
     """`dormant`: more days than this since the person's last purchase (90 or 180: a choice). `off`, `least`, `valid`: the coupon, 30
     yuan off from `least` yuan on (a choice), for 3 days from the second of sending. `again_after`: who got a message of `script`
     within it is left out. `text`: the SMS, with {off}, {least}, {until}; it must say how to opt out. `channel`: whose consent counts.
+    `send_at` (as-of unless told), `quiet`: when it goes out. `first_time`: true when the shop never sent a message, so that no record
+    of one is no gap.
     """
 
     dormant: Days = timedelta(days=90)
@@ -431,7 +432,7 @@ class FirstOrderCoupon(Sending):
 
     `refunded_is_first`: whether who had every order refunded may have it. `channel`, `text`: as in `customers.wake`. `most`: messages a
     person may get within `most_within`. `history`: how far back orders must reach, for else everybody looks new; `max_masked`: with a
-    larger share of orders that do not name their buyer nobody knows who is new.
+    larger share of orders that do not name their buyer nobody knows who is new. `send_at`, `quiet`, `first_time`: as in `customers.wake`.
     """
 
     off: Fen = 10_00
@@ -464,7 +465,7 @@ class FirstOrderCoupon(Sending):
     "customers.first_order_coupon",
     zh="新人首单券",
     en="Who may have the first-order coupon, and which items it would sell under their floor",
-    reads=("orders", "consents", "behaviours", "chats", "items", "promotions"),
+    reads=("orders", "consents", "behaviours", "chats", "items", "promotions", "price_changes"),
     serves=("U3", "D8n"),
     params=FirstOrderCoupon,
 )
@@ -498,8 +499,8 @@ def _on_sale(frames: Frames, ask: Ask) -> pl.DataFrame:
 
 def _first_lists(frames: Frames, ask: Ask, send: datetime) -> dict[str, pl.DataFrame]:
     of = persons(frames, ask)
-    candidates = _prospects(frames, ask)
-    bought = _bought_before(frames, ask, candidates, of)
+    candidates = prospects(frames, ask)
+    bought = bought_before(frames, ask, candidates, of)
     new = candidates.join(bought, on=["shop", "buyer_id"], how="anti")
     since = days_before_sending(send, ask.params.most_within)
     ready, left_out = writable(frames, ask, new, of, since, most=ask.params.most)
@@ -510,35 +511,6 @@ def _first_lists(frames: Frames, ask: Ask, send: datetime) -> dict[str, pl.DataF
         "items": items, "left_out": left_out, "counts": reason_counts(left_out), "message": coupon_message(ask, send),
         "below_floor": stack["items"], "problems": stack["problems"], "unknown_items": stack["unknown_items"],
     }  # fmt: skip
-
-
-def _prospects(frames: Frames, ask: Ask) -> pl.DataFrame:
-    """Ids seen in a consent, on a visit or in an order that was never paid, once each, with where."""
-    unpaid = effective_orders(frames, ask).filter(~pl.col("paid"))
-    sources = {"consent": known(frames, "consents", ask), "order": unpaid, "visit": known(frames, "behaviours", ask)}
-    rows = [
-        frame.filter(buyer_is_known()).select("shop", pl.col("buyer_id").str.strip_chars(), *(pl.lit(name == other).alias(other) for other in sources))
-        for name, frame in sources.items()
-    ]
-    marks = [pl.when(name).then(pl.lit(name)) for name in sources]
-    return (
-        pl.concat(rows).group_by("shop", "buyer_id").agg(pl.col(name).any() for name in sources)
-        .select("shop", "buyer_id", seen=pl.concat_str(marks, separator="、", ignore_nulls=True))
-        .sort("shop", "buyer_id")
-        .collect()
-    )  # fmt: skip
-
-
-def _bought_before(frames: Frames, ask: Ask, candidates: pl.DataFrame, of: pl.DataFrame) -> pl.DataFrame:
-    """The candidates whose person paid an order before, with the reason."""
-    ids = pl.concat([candidates.select("shop", "buyer_id"), of.select("shop", "buyer_id")]).lazy()
-    paid = effective_orders(frames, ask).filter(pl.col("paid"), buyer_is_known()).select("shop", pl.col("buyer_id").str.strip_chars(), "fully_refunded")
-    history = paid.join(ids, on=["shop", "buyer_id"], how="semi").group_by("shop", "buyer_id").agg(kept=(~pl.col("fully_refunded")).any()).collect()
-    of_person = as_persons(history, of).group_by("shop", "person").agg(pl.col("kept").any())
-    rows = as_persons(candidates, of).join(of_person, on=["shop", "person"])
-    rows = rows.filter("kept") if ask.params.refunded_is_first else rows
-    reason = pl.when("kept").then(pl.lit("bought before")).otherwise(pl.lit("bought before and had it refunded"))
-    return rows.select("shop", "buyer_id", reason=reason)
 
 
 def _first_verdicts(facts: pl.DataFrame, ask: Ask, send: datetime) -> pl.DataFrame:
@@ -573,7 +545,8 @@ class WeeklyPush(Sending):
     """The week's flash sale for the group. `text`: what is written of each item, with {title}, {price} and {was} in yuan. `most_items`: how
     many items at most. `least_stock`: pieces an item must have when the message goes out; `stock_age`: how old the last stock figure
     may be by then. `segment`: for whom of the group (flags of `customers.segment`). `on_holiday`: on a public holiday send all the
-    same, or on the next working day of the same week. `script`: name of the messages of this push in `chats`.
+    same, or on the next working day of the same week. `script`: name of the messages of this push in `chats`. `send_at`, `quiet`,
+    `first_time`: as in `customers.wake`.
     """
 
     text: str = "本周专属秒杀：{title}，到手{price}元（原价{was}元）"
@@ -609,7 +582,8 @@ def weekly_push(frames: Frames, ask: Ask) -> Answer:
     """
     send, zh = push_time(ask)
     if send is None:
-        return Answer(no_time_to_send(ask) if zh is None else unknown_for_all(ask, "send_at: no working day left in the week", zh), _push_lists({}, ask, ask.as_of))
+        why = no_time_to_send(ask) if zh is None else unknown_for_all(ask, "send_at: no working day left in the week", zh)
+        return Answer(why, _push_lists({}, ask, ask.as_of))
     lists = _push_lists(frames, ask, send)
     facts = audience_facts(frames, ask, lists["items"].clear(), lists["counts"]).drop("ready")
     return Answer(_push_verdicts(facts.join(_push_facts(lists), on="shop", how="left"), ask, send), lists)

@@ -497,7 +497,7 @@ def test_only_who_never_paid_an_order_may_have_the_coupon():
     assert listed(answer) == ["closed", "new", "unpaid"]
     assert reasons(answer) == {"bought": "bought before", "back": "bought before and had it refunded"}
     assert answer.lists["items"]["seen"].to_list() == ["consent、order", "consent", "consent、order"]
-    assert status(answer) == OK
+    assert status(answer) == OK and answer.lists["message"]["verdict"].item() == "pass"
 
 
 def test_who_had_all_refunded_may_be_let_in_but_not_who_kept_an_order():
