@@ -49,7 +49,8 @@ def agents_of(shifts: pl.DataFrame) -> pl.DataFrame:
 def service_grid(ask: Ask, window: Window) -> pl.LazyFrame:
     """The hours of the window that are service hours: hour (UTC), o_clock (local)."""
     first = window.since.astimezone(ask.timezone).replace(minute=0, second=0, microsecond=0)
-    hours = pl.datetime_range(first, window.until - timedelta(microseconds=1), interval="1h", time_zone=ask.timezone.key, eager=True)
+    last = window.until.astimezone(ask.timezone) - timedelta(microseconds=1)
+    hours = pl.datetime_range(first, last, interval="1h", time_zone=ask.timezone.key, eager=True)
     grid = pl.LazyFrame({"hour": hours.dt.convert_time_zone("UTC").cast(pl.Datetime("us", "UTC"))})
     return grid.filter(in_service("hour", ask, ask.params.opens, ask.params.closes)).with_columns(
         o_clock=pl.col("hour").dt.convert_time_zone(ask.timezone.key).dt.hour().cast(pl.Int64)

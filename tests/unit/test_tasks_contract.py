@@ -1,7 +1,7 @@
 """What holds for every automated step: one pass for all shops, order of rows, as-of, unknown, and the page in docs."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -13,7 +13,7 @@ from polars.testing import assert_frame_equal
 from ecops.automation import UNKNOWN, Answer, automations, find_automation
 from ecops.quantity import parse_money
 from tasks._page import page
-from tests.unit.task_rows import AS_OF, frame, random_shops, run
+from tests.unit.task_rows import AS_OF, DAY, frame, random_shops, run
 
 NAMES = sorted(automations())
 PARAMS = {
@@ -123,6 +123,14 @@ def _as_it_was(row: dict) -> dict:
     if "shipped_at" in later and row.get("status") == "shipped":
         row["status"] = "paid"
     return row
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_zone_in_which_the_instants_are_written_changes_nothing(name):
+    """A run hands its instants over in UTC, a person writes them in the shop's time."""
+    world = random_shops(0)
+    in_utc = run(name, world, shops=SHOPS, as_of=AS_OF.astimezone(UTC), anchors={"day": DAY.astimezone(UTC)}, **PARAMS.get(name, {}))
+    assert_same(answer(name, world), in_utc)
 
 
 def test_every_verdict_that_is_unknown_names_what_is_missing():
