@@ -8,7 +8,6 @@ from tasks._ads import UNIT, ad_rows, advertised, counted_once, is_mature, summe
 from tasks._rows import known, latest
 from tasks._windows import DayWindow, days_before, today
 
-
 PLAN_NAME = pl.coalesce("plan", "plan_id")
 
 
@@ -90,6 +89,7 @@ def _why_not_judged(ask: Ask) -> pl.Expr:
         .when(~pl.col("any_mature")).then(pl.lit("attribution still open"))
         .when(pl.col("all_learning")).then(pl.lit("still learning"))
         .when(pl.col("spend_fen").is_null() | pl.col("sales_fen").is_null()).then(pl.lit("spend or sales not stated"))
+        .when((pl.col("spend_fen") == 0) & (pl.col("open_spend_fen") > 0)).then(pl.lit("attribution still open"))
         .when(pl.col("spend_fen") == 0).then(pl.lit("no spend: ROI undefined"))
         .when(pl.col("seen").is_null() | (pl.col("seen") < today(ask) - ask.params.running)).then(pl.lit("not running"))
         .when(pl.col("spend_fen") < least).then(pl.lit("under the least spend"))
