@@ -12,6 +12,7 @@ def campaign_people(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
     """One row a known buyer: which audience, and the orders that say so."""
     inside = pl.col("at").is_between(instant(window.since), instant(window.until), closed="left")
     before = pl.col("at").is_between(instant(window.since - ask.params.lookback), instant(window.since), closed="left")
+    bought = inside & pl.col("paid")
     return (
         effective_orders(frames, ask)
         .filter(buyer_is_known())
@@ -19,10 +20,10 @@ def campaign_people(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
         .filter(inside | (before & pl.col("paid")))
         .group_by("shop", "buyer_id")
         .agg(
-            orders=(inside & pl.col("paid")).sum().cast(pl.Int64),
-            amount_fen=pl.col("amount_fen").filter(inside & pl.col("paid")).sum(),
+            orders=bought.sum().cast(pl.Int64),
+            amount_fen=pl.when(bought).then("amount_fen").sum(),
             refunds=(inside & pl.col("refunded")).sum().cast(pl.Int64),
-            last_paid_at=pl.col("paid_at").filter(pl.col("paid")).max(),
+            last_paid_at=pl.when("paid").then("paid_at").max(),
         )
         .with_columns(audience=_audience())
         .sort("shop", "buyer_id")

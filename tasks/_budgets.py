@@ -6,7 +6,7 @@ from ecops.automation import Ask, Frames
 from ecops.formulae.bounds import wilson_lower, wilson_upper
 from ecops.formulae.shifting import filled
 from tasks._ads import UNIT
-from tasks._rows import at_least, known, latest
+from tasks._rows import at_least, known, newest
 from tasks._windows import DayWindow
 
 _LEAST_BUDGET = 30  # yuan a day: 直通车 takes no less (taobao.simba.campaign.budget.update)
@@ -22,7 +22,7 @@ def stock_cover(frames: Frames, ask: Ask, window: DayWindow) -> pl.DataFrame:
     stock = (
         known(frames, "stock", ask)
         .filter(pl.col("date").is_between(window.first, window.last))
-        .group_by("shop", "item_id").agg(left=latest("closing_units", by="date"))
+        .group_by("shop", "item_id").agg(left=newest("closing_units", by="date"))
     )  # fmt: skip
     return stock.join(sold, on=["shop", "item_id"], how="left").rename({"item_id": "advertised_item"}).collect()
 

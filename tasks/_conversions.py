@@ -4,7 +4,7 @@ import polars as pl
 
 from ecops.automation import Ask, Frames
 from ecops.formulae.bounds import wilson_lower
-from tasks._rows import known, latest
+from tasks._rows import known, newest
 from tasks._windows import days_before
 
 
@@ -48,7 +48,7 @@ def item_conversions(rows: pl.LazyFrame, ask: Ask) -> pl.LazyFrame:
 def titled(rows: pl.LazyFrame, items: pl.DataFrame) -> pl.DataFrame:
     """`items` with the newest title of each; only theirs are looked up, which is cheaper than every item's."""
     theirs = rows.join(items.lazy().select("shop", "item_id"), on=["shop", "item_id"], how="semi")
-    titles = theirs.group_by("shop", "item_id").agg(title=latest("title", by="date"))
+    titles = theirs.group_by("shop", "item_id").agg(title=newest("title", by="date"))
     return items.lazy().join(titles, on=["shop", "item_id"], how="left", maintain_order="left").collect()
 
 

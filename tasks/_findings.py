@@ -8,7 +8,7 @@ import polars as pl
 from ecops.automation import Ask, Fen, Frames, Params, Percent
 from ecops.shop.kinds import ALL
 from tasks._ads import ad_rows, counted_once
-from tasks._rows import at_least, known, latest, percent, percent_text, yuan
+from tasks._rows import at_least, known, latest, newest, percent, percent_text, yuan
 from tasks._windows import DayWindow
 
 SUMS = ("visitors", "cart_users", "pay_buyers", "pay_units", "pay_amount_fen", "refund_amount_fen", "new_buyers", "old_buyers")
@@ -172,7 +172,7 @@ def _low_carts(items: pl.DataFrame, frames: Frames, ask: Ask, periods: Periods) 
     titles = (
         known(frames, "item_days", ask).filter(_within(periods)).select("shop", "item_id", "date", "title")
         .join(low.lazy().select("shop", "item_id"), on=["shop", "item_id"], how="semi")
-        .group_by("shop", "item_id").agg(title=latest("title", by="date"))
+        .group_by("shop", "item_id").agg(title=newest("title", by="date"))
     )  # fmt: skip
     low = low.lazy().join(titles, on=["shop", "item_id"], how="left").collect()
     rate, name = pl.col("cart_users") / pl.col("visitors"), pl.coalesce("title", "item_id")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from ecops.automation import Ask, Frames
-from tasks._rows import has_happened, instant, known, latest
+from tasks._rows import has_happened, instant, known, newest
 from tasks._windows import DAY, DayWindow, Window
 
 _KEYS = ["shop", "item_id"]
@@ -57,7 +57,7 @@ def _demand(days: pl.LazyFrame, stock: pl.LazyFrame, inside: pl.Expr) -> pl.Lazy
         days.join(left, on=[*_KEYS, "date"], how="left")
         .group_by(_KEYS)
         .agg(
-            title=latest("title", by="date"),
+            title=newest("title", by="date"),
             units=pl.col("pay_units").filter(full).sum(),
             visits=pl.col("visitors").filter(full).sum(),
             buyers=pl.col("pay_buyers").filter(full).sum(),

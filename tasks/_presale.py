@@ -104,14 +104,14 @@ def _wish_list(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
     """Favourites and carts of the last whole days before as-of or the window's end, against as many before, the most wanted first."""
     last = min(today(ask), window.until.astimezone(ask.timezone).date())
     days, half = ask.params.wishes, pl.col("date") >= last - ask.params.wishes
-    sums = {name: pl.col(name).filter(half).sum() for name in ("fav_users", "cart_users")}
-    before = {f"{name}_before": pl.col(name).filter(~half).sum() for name in ("fav_users", "cart_users")}
+    sums = {name: pl.when(half).then(name).sum() for name in ("fav_users", "cart_users")}
+    before = {f"{name}_before": pl.when(~half).then(name).sum() for name in ("fav_users", "cart_users")}
     there = pl.col("fav_users").is_not_null() | pl.col("cart_users").is_not_null()
     return (
         known(frames, "item_days", ask)
         .filter(pl.col("date").is_between(last - 2 * days, last - DAY), there)
         .group_by("shop", "item_id")
-        .agg(**sums, **before, days=pl.col("date").filter(half).n_unique().cast(pl.Int64), days_before=pl.col("date").filter(~half).n_unique().cast(pl.Int64))
+        .agg(**sums, **before, days=half.sum().cast(pl.Int64), days_before=(~half).sum().cast(pl.Int64))
         .filter(pl.col("days") > 0)
         .with_columns(
             growth=pl.when((pl.col("cart_users_before") > 0) & (pl.col("days") == pl.col("days_before"))).then(

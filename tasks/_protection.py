@@ -44,26 +44,28 @@ def protected_lines(frames: Frames, ask: Ask, moves: pl.LazyFrame) -> pl.LazyFra
 def _paid_lines(frames: Frames, ask: Ask, moves: pl.LazyFrame) -> pl.LazyFrame:
     """Paid lines of the moved items, with what each piece of the order's money they carry: stated, or spread over the lines."""
     about = ("shop", "order_id", "line_id", "item_id", "sku", "units", "price_fen", "payable_fen", "paid_fen", "refund_fen", "refund_status", "paid_at")
-    lines = known(frames, "order_lines", ask).select(about)
-    touched = lines.join(moves.select("shop", "item_id").unique(), on=["shop", "item_id"], how="semi").select(_ORDER).unique()
-    whole = (
-        lines.join(touched, on=_ORDER, how="semi")
-        .join(_orders(frames, ask), on=_ORDER, how="left")
-        .with_columns(paid_at=pl.coalesce("paid_at", "order_paid_at"), refund=pl.col("refund_fen").fill_null(0))
-        .filter(has_happened("paid_at", ask), ~pl.col("undone").fill_null(False))
-    )
-    whole = whole.with_columns(stated=pl.col("paid_fen") + pl.col("refund"))
-    silent = whole.filter(pl.col("stated").is_null()).select(_ORDER).unique()  # orders of which a line does not say what was paid for it
+    lines = known(frames, "order_lines", ask).select(about).with_columns(refund=pl.col("refund_fen").fill_null(0))
+    moved = moves.select("shop", "item_id").unique()
+    silent = lines.filter(pl.col("paid_fen").is_null()).select(_ORDER).unique()  # orders of which a line does not say what was paid for it
+    told = _of_paid_orders(lines.join(moved, on=["shop", "item_id"], how="semi").join(silent, on=_ORDER, how="anti"), frames, ask)
     value = pl.coalesce("payable_fen", pl.col("price_fen") * pl.col("units"))
     shared = spread(pl.col("goods_fen"), value, _ORDER, "line_id")
-    told = whole.join(silent, on=_ORDER, how="anti").with_columns(once_fen="stated")
-    spread_out = whole.join(silent, on=_ORDER, how="semi").with_columns(once_fen=pl.coalesce("stated", shared))
+    stated = pl.col("paid_fen") + pl.col("refund")
+    spread_out = _of_paid_orders(lines.join(silent, on=_ORDER, how="semi"), frames, ask).with_columns(once_fen=pl.coalesce(stated, shared))
     return (
-        pl.concat([told, spread_out])
-        .with_columns(spread=pl.col("stated").is_null())
-        .drop("stated")
+        pl.concat([told.with_columns(once_fen=stated), spread_out])
+        .with_columns(spread=pl.col("paid_fen").is_null())
         .with_columns(kept_fen=pl.col("once_fen") - pl.col("refund"), paid_on=local_date("paid_at", ask))
         .filter(~((pl.col("refund") > 0) & (pl.col("kept_fen") <= 0)).fill_null(False))
+    )
+
+
+def _of_paid_orders(lines: pl.LazyFrame, frames: Frames, ask: Ask) -> pl.LazyFrame:
+    """The lines that were paid for in orders that are not undone, with what they need of their order."""
+    return (
+        lines.join(_orders(frames, ask), on=_ORDER, how="left")
+        .with_columns(paid_at=pl.coalesce("paid_at", "order_paid_at"))
+        .filter(has_happened("paid_at", ask), ~pl.col("undone").fill_null(False))
     )
 
 

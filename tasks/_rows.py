@@ -44,6 +44,11 @@ def latest(column: str, by: str) -> pl.Expr:
     return pl.col(column).filter(there).sort_by(pl.col(by).filter(there), pl.col(column).filter(there)).last()
 
 
+def newest(column: str, by: str) -> pl.Expr:
+    """As `latest`, for groups in which each value of `by` stands once: a third of the work."""
+    return pl.col(column).max_by(pl.when(pl.col(column).is_not_null()).then(by))
+
+
 def percent(share: pl.Expr, digits: int = 1) -> pl.Expr:
     """A share of 1 as text, `0.0831` -> `8.3%`."""
     return pl.format("{}%", (share * 100).round(digits))

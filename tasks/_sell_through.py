@@ -44,7 +44,7 @@ def sales_in(frames: Frames, ask: Ask, window: DayWindow) -> pl.LazyFrame:
 def _stock_in(frames: Frames, ask: Ask, window: DayWindow) -> pl.LazyFrame:
     """Opening stock and receipts an item; null where they were not counted."""
     inside = pl.col("date") >= window.first
-    blank = pl.col("received_units").filter(inside).is_null().any()
+    blank = pl.col("received_units").is_null() & inside
     early = inside & (pl.col("date") <= window.first + ask.params.opening_within)
     return (
         known(frames, "stock", ask)
@@ -52,16 +52,17 @@ def _stock_in(frames: Frames, ask: Ask, window: DayWindow) -> pl.LazyFrame:
         .group_by("shop", "item_id")
         .agg(
             opening_units=pl.coalesce(_value_at("opening_units", early, "min"), _value_at("closing_units", ~inside, "max")),
-            received_units=pl.when(~blank).then(pl.col("received_units").filter(inside).sum()),
-            stock_days=pl.col("date").filter(inside).n_unique().cast(pl.Int64),
+            received_units=pl.when(~blank.any()).then(pl.when(inside).then("received_units").sum()),
+            stock_days=inside.sum().cast(pl.Int64),
         )
     )
 
 
 def _value_at(column: str, where: pl.Expr, end: Literal["min", "max"]) -> pl.Expr:
-    """The column on the first or last of the days `where` holds; a day has one row an item."""
-    days = pl.col("date").filter(where)
-    return pl.col(column).filter(where & (pl.col("date") == (days.min() if end == "min" else days.max()))).first()
+    """The column on the first or last of the days `where` holds (a day has one row an item); plain aggregates, which go in one pass."""
+    days = pl.when(where).then("date")
+    there = pl.col(column).min_by(days) if end == "min" else pl.col(column).max_by(days)
+    return pl.when(days.count() > 0).then(there)
 
 
 def _first_seen(frames: Frames, ask: Ask) -> pl.LazyFrame:

@@ -20,7 +20,7 @@ from tasks._findings import Found, Periods, Thresholds
 from tasks._findings import found as findings
 from tasks._orders import buyer_is_known, effective_orders
 from tasks._outages import Outages, outages
-from tasks._rows import at_least, has_happened, instant, known, latest, local_date, percent, percent_text, yuan
+from tasks._rows import at_least, has_happened, instant, known, latest, local_date, newest, percent, percent_text, yuan
 from tasks._verdicts import Lack, of_every_shop, unknown_for_all, verdicts
 from tasks._windows import DAY, HOUR, Days, DayWindow, Span, Window, days_before, last_midnight, resolve, today, window_of
 
@@ -373,7 +373,7 @@ def _sales_of_days(frames: Frames, ask: Ask, window: Window) -> _Sales:
     note = "item_days" if window.is_whole_days(ask) else "item_days, whole days"
     rows = known(frames, "item_days", ask).filter(pl.col("date").is_between(span.first, span.last))
     cover = rows.group_by("shop").agg(covered=pl.col("date").n_unique(), unknown=pl.col("pay_amount_fen").null_count()).collect()
-    items = rows.group_by("shop", "item_id").agg(title=latest("title", by="date"), gmv_fen=pl.col("pay_amount_fen").sum())
+    items = rows.group_by("shop", "item_id").agg(title=newest("title", by="date"), gmv_fen=pl.col("pay_amount_fen").sum())
     return _Sales(items.with_columns(basis=pl.lit(note)), cover, max(span.days, 1), "item_days")
 
 
@@ -528,7 +528,7 @@ def _sales_of_channels(frames: Frames, ask: Ask, window: Window) -> _Sales:
 
 def _sales_of_customers(frames: Frames, ask: Ask, window: Window) -> _Sales:
     """New, returning and unknown buyers by what was paid, before refunds."""
-    rows = _buyers_in(_paid_orders(frames, ask), window)
+    rows = _buyers_in(_paid_orders(frames, ask), window).collect().lazy()  # read once, used twice
     masked = (pl.col("group") == "unknown").sum()
     blind = ~at_least(pl.len() - masked, pl.len(), 1 - ask.params.max_masked)
     cover = rows.group_by("shop").agg(covered=pl.lit(1), unknown=pl.col("once_fen").null_count() + pl.when(blind).then(masked).otherwise(0)).collect()
@@ -537,14 +537,17 @@ def _sales_of_customers(frames: Frames, ask: Ask, window: Window) -> _Sales:
 
 
 def _paid_orders(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    """Paid orders: shop, buyer_id (null: masked), paid_at, `once_fen` (before refunds), amount_fen (net), fully_refunded, `first_at` of the buyer."""
-    buyer = pl.when(buyer_is_known()).then(pl.col("buyer_id").str.strip_chars())
-    once = pl.col("paid_fen") + pl.col("refund_fen").fill_null(0)
-    orders = (
-        effective_orders(frames, ask).filter(pl.col("paid")).select("shop", "paid_at", "amount_fen", "fully_refunded", buyer_id=buyer, once_fen=once)
-    )
+    """The rows of `_payments` with `first_at` of the buyer."""
+    orders = _payments(frames, ask)
     firsts = orders.drop_nulls("buyer_id").group_by("shop", "buyer_id").agg(first_at=pl.col("paid_at").min())
     return orders.join(firsts, on=["shop", "buyer_id"], how="left")
+
+
+def _payments(frames: Frames, ask: Ask) -> pl.LazyFrame:
+    """Paid orders: shop, buyer_id (null: masked), paid_at, `once_fen` (before refunds), amount_fen (net), fully_refunded."""
+    buyer = pl.when(buyer_is_known()).then(pl.col("buyer_id").str.strip_chars())
+    once = pl.col("paid_fen") + pl.col("refund_fen").fill_null(0)
+    return effective_orders(frames, ask).filter(pl.col("paid")).select("shop", "paid_at", "amount_fen", "fully_refunded", buyer_id=buyer, once_fen=once)
 
 
 def _buyers_in(orders: pl.LazyFrame, window: Window) -> pl.LazyFrame:
@@ -1160,7 +1163,7 @@ def _conversions(rows: pl.LazyFrame, ask: Ask) -> pl.LazyFrame:
 def _with_titles(items: pl.DataFrame, rows: pl.LazyFrame) -> pl.DataFrame:
     """`items` with the newest title of each; only theirs are looked up."""
     theirs = rows.join(items.lazy().select("shop", "item_id"), on=["shop", "item_id"], how="semi")
-    titles = theirs.group_by("shop", "item_id").agg(title=latest("title", by="date"))
+    titles = theirs.group_by("shop", "item_id").agg(title=newest("title", by="date"))
     return items.lazy().join(titles, on=["shop", "item_id"], how="left", maintain_order="left").collect()
 
 
@@ -1255,19 +1258,15 @@ def _inquiries(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
         known(frames, "chats", ask)
         .filter(_inside("at", window), buyer_is_known())
         .select("shop", "session_id", "message_id", "at", "sender", "agent", "script", buyer_id=pl.col("buyer_id").str.strip_chars())
+        .with_columns(pl.when(scripted).then(name).alias(name) for name in ("script", "agent"))
         .group_by("shop", "session_id")
-        .agg(
-            pl.col("buyer_id").min(),
-            begun_at=pl.col("at").min(),
-            scripts=pl.col("script").filter(scripted).n_unique(),
-            script=pl.col("script").filter(scripted).min(),
-            agent=pl.col("agent").filter(scripted).min(),
-        )
-        .filter(pl.col("scripts") == 1, pl.col("begun_at") <= last)
+        .agg(pl.col("buyer_id", "script", "agent").min(), begun_at=pl.col("at").min(), other_script=pl.col("script").max())
+        .filter(pl.col("script") == pl.col("other_script"), pl.col("begun_at") <= last)
+        .drop("other_script")
         .sort("shop", "buyer_id", "begun_at", "session_id")
         .unique(["shop", "buyer_id"], keep="first", maintain_order=True)
     )
-    paid = _paid_orders(frames, ask).drop_nulls("buyer_id").select("shop", "buyer_id", "paid_at")
+    paid = _payments(frames, ask).drop_nulls("buyer_id").select("shop", "buyer_id", "paid_at")
     in_time = pl.col("paid_at").is_between(pl.col("begun_at"), pl.col("begun_at") + ask.params.pay_within)
     payers = sessions.join(paid, on=["shop", "buyer_id"]).filter(in_time).select("shop", "session_id").unique().with_columns(paid=pl.lit(True))
     shift = local_date("begun_at", ask)
