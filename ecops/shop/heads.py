@@ -1,5 +1,6 @@
 """The heading row of a table: where it is, which export it tells, and where it stands once more."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ from ecops.shop.faults import ROW
 from ecops.shop.sheet import Table
 
 _HEADING_WITHIN = 60
+_FIGURE = re.compile(r"\D?\d[\d.,:/ -]*(%|元)?$")
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,11 @@ def headings_seen(table: Table, catalogue: Catalogue) -> list[str]:
     """The row that looks most like headings, as written: the one that holds the most known ones, else the first with several cells."""
     rows = [[cell.strip() for cell in row if heading(cell)] for row in _first_rows(table)]
     return max(rows, key=lambda row: (len(catalogue.known & set(map(heading, row))), len(row) > 1), default=[])
+
+
+def is_data(text: str) -> bool:
+    """Whether a cell is a figure or a time, which no heading is."""
+    return bool(_FIGURE.match(heading(text)))
 
 
 def headings_again(rows: pl.DataFrame, found: Heading, file: str) -> pl.DataFrame:

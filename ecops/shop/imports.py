@@ -11,7 +11,7 @@ from ecops.shop.deriving import TITLE_ID, Setting
 from ecops.shop.errors import ShopDataError
 from ecops.shop.exports import Catalogue, Export
 from ecops.shop.faults import PLACE
-from ecops.shop.heads import Heading, headings_seen, locate
+from ecops.shop.heads import Heading, headings_seen, is_data, locate
 from ecops.shop.kinds import KINDS
 from ecops.shop.lake import Lake
 from ecops.shop.notes import notes_on
@@ -81,7 +81,8 @@ def _must_be_known(path: Path, tables: Sequence[Table], found: Sequence[Heading]
 
 def _unknown(path: Path, tables: Sequence[Table], catalogue: Catalogue) -> str:
     seen = [shown(without_phones(text)) for text in max((headings_seen(table, catalogue) for table in tables), key=len, default=[])]
-    if not seen:
+    if not seen or any(map(is_data, seen)):
+        # cells of data may name people
         return f"{path.name} has no heading row; export it again with its headings"
     export, lacking = catalogue.nearest(seen)
     return (

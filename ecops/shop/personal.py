@@ -14,7 +14,12 @@ _SUSPECT = re.compile(r"姓名|收件|收货人|买家会员|昵称|旺旺|电�
 # Also with the country before it, in groups, or in full-width digits.
 _MOBILE = r"(?:\+?86[- ]?)?[1１][3-9３-９]\d[- ]?\d{4}[- ]?\d{4}"
 _PHONE = re.compile(rf"(?<!\d){_MOBILE}(?!\d)")
-_CUT = "***********"
+# Landlines as people write them, and mail addresses, which are also names of payment accounts.
+_LANDLINE = r"0\d{2,3}[-－ ]\d{7,8}"
+_MAIL = r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"
+_REACHED_BY = re.compile(rf"{_MAIL}|(?<!\d){_LANDLINE}(?!\d)")
+_CARD = r"[1-9]\d{5}(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])\d{3}[\dXx]"
+CUT = "***********"
 # Columns of words that people write: a phone number may stand in them.
 FREE_TEXTS = ("text", "detail_text", "title", "reason", "close_reason", "last_event", "sku")
 
@@ -36,6 +41,12 @@ def hashed(texts: pl.Series, secret: bytes) -> pl.Series:
     return texts.replace_strict(known, stands, default=None, return_dtype=pl.String)
 
 
+def words_hashed(texts: pl.Series, rows: pl.Series, secret: bytes) -> pl.Series:
+    """The texts, those of `rows` (a mask) hashed that hold a letter or look like a number of a person: nobody knows what they are."""
+    telling = texts.str.contains(rf"\p{{L}}|{_LANDLINE}|^\D?{_CARD}$").fill_null(False) & ~texts.str.starts_with(HASHED).fill_null(False)
+    return texts.zip_with(~(rows & telling), HASHED + hashed(texts, secret))
+
+
 def is_personal(name: str | None) -> bool:
     """Whether the cells under this heading may tell about a person."""
     plain = heading(name)
@@ -55,14 +66,15 @@ def veiled_column(texts: pl.Series, name: str | None, secret: bytes) -> pl.Serie
 
 
 def without_phones(text: str) -> str:
-    """The text with everything that looks like a mobile number struck out."""
-    return _PHONE.sub(_CUT, text)
+    """The text with everything that looks like a phone number or a mail address struck out."""
+    return _REACHED_BY.sub(CUT, _PHONE.sub(CUT, text))
 
 
 def phones_cut(texts: pl.Expr) -> pl.Expr:
     """`without_phones` of a column."""
     # numbers in a row share the mark between them, so they are cut as one
-    return texts.str.replace_all(rf"(^|\D){_MOBILE}(?:\D{_MOBILE})*(\D|$)", f"${{1}}{_CUT}${{2}}")
+    mobiles = texts.str.replace_all(rf"(^|\D){_MOBILE}(?:\D{_MOBILE})*(\D|$)", f"${{1}}{CUT}${{2}}")
+    return mobiles.str.replace_all(_MAIL, CUT).str.replace_all(rf"(^|\D){_LANDLINE}(\D|$)", f"${{1}}{CUT}${{2}}")
 
 
 def guarded(rows: pl.DataFrame, column: str, secret: bytes) -> pl.DataFrame:

@@ -11,12 +11,16 @@ import polars as pl
 from ecops.shop.exports import heading
 from ecops.shop.faults import PLACE, ROW, SHEET
 from ecops.shop.form import SHIFTED
-from ecops.shop.personal import HASHED, hashed, veiled, veiled_column
+from ecops.shop.personal import CUT, HASHED, hashed, veiled, veiled_column, words_hashed
 from ecops.shop.reading import MARK, MARK_HEADING, REASON_HEADING, Batch
 from ecops.shop.reasons import sentence
 
 _RAW = pl.Schema({SHEET: pl.String, ROW: pl.Int64, "raw": pl.String})
 _SHEET_NAME = 31
+# So many cells that are not what their headings say, or empty where they must not be, or a phone number among the figures: the row has
+# moved under its headings, and any cell may be a person's.
+_MISFITS = 3
+_NO_FIT = ("not_money", "not_a_number", "not_a_date", "not_a_rate", "not_a_duration", "not_yes_no", "no_order", "missing_value")
 
 
 def digest_of(path: Path) -> str:
@@ -27,11 +31,20 @@ def digest_of(path: Path) -> str:
 
 def without_persons(faults: pl.DataFrame, secret: bytes) -> pl.DataFrame:
     """The faults with personal values only as keyed hashes, and phone numbers cut out everywhere."""
-    values = [
+    known = [
         None if value is None else veiled(column, value, secret)
         for column, value in faults.select("column", "value").iter_rows()
     ]
-    return faults.with_columns(pl.Series("value", values, dtype=pl.String))
+    told = faults.with_columns(pl.Series("value", known, dtype=pl.String))
+    return told.with_columns(words_hashed(told["value"], _of_moved_rows(told), secret))
+
+
+def _of_moved_rows(faults: pl.DataFrame) -> pl.Series:
+    """Which faults are of rows whose cells cannot be trusted to stand under their headings."""
+    misfit = pl.col("reason").is_in(_NO_FIT)
+    phone = misfit & pl.col("value").str.contains(CUT, literal=True).fill_null(False)
+    moved = (misfit.sum().over(PLACE) >= _MISFITS) | ((pl.col("reason") == SHIFTED) | phone).any().over(PLACE)
+    return faults.select(moved=moved)["moved"]
 
 
 def refused_rows(batches: Sequence[Batch], faults: pl.DataFrame, secret: bytes, shop: str, path: Path, now: datetime) -> pl.DataFrame:
@@ -99,11 +112,11 @@ def _raw(batch: Batch, faults: pl.DataFrame, secret: bytes) -> pl.DataFrame:
         return pl.DataFrame(schema=_RAW)
     rows = batch.raw(wanted)
     names = _names(batch, [column for column in rows.columns if column != ROW])
-    shown = rows.select(_veiled(rows[column], name, column in _persons(batch), secret).alias(name) for column, name in names.items())
-    wide = rows[ROW].is_in(faults.filter(pl.col("reason") == SHIFTED)[ROW].implode())
-    if wide.any():
-        # nobody knows which heading these cells belong to
-        shown = shown.select(_without_words(shown[name], wide, secret) for name in shown.columns)
+    hidden = _persons(batch) | _unread(batch, rows.columns)
+    shown = rows.select(_veiled(rows[column], name, column in hidden, secret).alias(name) for column, name in names.items())
+    moved = rows[ROW].is_in(faults.filter((pl.col(SHEET) == batch.table.sheet) & _of_moved_rows(faults))[ROW].implode())
+    if moved.any():
+        shown = shown.select(words_hashed(shown[name], moved, secret) for name in shown.columns)
     # empty cells too: what is missing is to be filled in
     texts = [json.dumps(row, ensure_ascii=False) for row in shown.iter_rows(named=True)]
     return pl.DataFrame({SHEET: [batch.table.sheet] * len(rows), ROW: rows[ROW], "raw": texts}, schema=_RAW)
@@ -119,9 +132,11 @@ def _persons(batch: Batch) -> set[str]:
     return {f"c{found.columns[column]}" for column in found.export.hashed if column in found.columns}
 
 
-def _without_words(texts: pl.Series, rows: pl.Series, secret: bytes) -> pl.Series:
-    """The texts, those of `rows` (a mask) hashed that hold a letter."""
-    return texts.zip_with(~(rows & texts.str.contains(r"\p{L}").fill_null(False)), HASHED + hashed(texts, secret))
+def _unread(batch: Batch, columns: Sequence[str]) -> set[str]:
+    """Columns that no one needs for mending and that may say anything: under headings we do not know, or under none."""
+    texts = batch.heading.texts
+    strange = set(batch.unread)
+    return {c for c in columns if c != ROW and (int(c[1:]) >= len(texts) or not (text := (texts[int(c[1:])] or "").strip()) or text in strange)}
 
 
 def _names(batch: Batch, columns: Sequence[str]) -> dict[str, str]:

@@ -286,6 +286,13 @@ def test_unknown_headings_are_listed_with_the_nearest_export(lake, tmp_path):
         import_file(lake, csv_file(tmp_path / "b.csv", [["", ""]]), "s", NOW)
 
 
+def test_data_without_headings_is_not_shown_as_if_it_were_headings(lake, tmp_path):
+    path = csv_file(tmp_path / "a.csv", [["3698745", "欧阳收件", "文三路 1 号", "100.00", "2025-11-11 00:00"]] * 2)
+    with pytest.raises(ShopDataError, match="a.csv has no heading row") as caught:
+        import_file(lake, path, "s", NOW)
+    assert "欧阳" not in str(caught.value)
+
+
 def test_a_file_of_headings_alone_loads_nothing(lake, tmp_path):
     report = run(lake, csv_file(tmp_path / "a.csv", [TMALL]))
     assert (report.rows, report.loaded) == (0, 0)

@@ -105,3 +105,28 @@ def test_the_same_bad_file_again_adds_no_row(lake, tmp_path):
     import_file(lake, path, "s", NOW + timedelta(days=1))
     assert lake.version("quarantine") == version
     assert isinstance(lake.quarantined("s"), pl.DataFrame) and len(lake.quarantined("s")) == 1
+
+
+def told_of(lake, tmp_path, reports):
+    """All that an import leaves for people to read."""
+    workbook(lake.quarantined("s"), tmp_path / "mend.xlsx")
+    return json.dumps([one.to_json() for one in reports], ensure_ascii=False) + str(lake.quarantined("s").rows()) + str(sheets(tmp_path / "mend.xlsx"))
+
+
+def test_cells_under_headings_we_do_not_know_are_hidden(lake, tmp_path):
+    path = csv_file(tmp_path / "a.csv", [[*HEAD, "神秘列", "另一列"], [*BAD, "李小红", "330102199001011234"]])
+    told = told_of(lake, tmp_path, import_file(lake, path, "s", NOW))
+    assert "一百" in told and not [text for text in ("小红", "330102199001011234") if text in told]
+
+
+@pytest.mark.parametrize("before", [("0571-87651234", "330102199001011234"), ("", "")])
+def test_a_row_that_has_moved_under_its_headings_names_nobody(lake, tmp_path, before):
+    moved = [*before, *GOOD[:-2]]
+    told = told_of(lake, tmp_path, import_file(lake, csv_file(tmp_path / "a.csv", [HEAD, moved]), "s", NOW))
+    assert [text for text in (*PERSONS, "0571-87651234", "330102199001011234") if text in told] == []
+
+
+def test_mail_addresses_and_landlines_are_cut_out_wherever_they_stand(lake, tmp_path):
+    path = csv_file(tmp_path / "a.csv", [HEAD, [*BAD[:2], "x@y.cn 0571-87651234", *BAD[3:]]])
+    told = told_of(lake, tmp_path, import_file(lake, path, "s", NOW))
+    assert "x@y.cn" not in told and "87651234" not in told and "*********** ***********" in told
