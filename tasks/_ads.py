@@ -42,7 +42,8 @@ def counted_once(rows: pl.DataFrame) -> pl.DataFrame:
     other levels say is the same money once more. `item_id` is `*` where the plan is named, for the plan is the unit.
     """
     for rank, keys in _RANKS:
-        rows = rows.filter(rank == rank.min().over(keys))
+        if rows.select(rank.n_unique()).item() > 1:  # where all stand on one level, nothing stands twice
+            rows = rows.filter(rank == rank.min().over(keys))
     return rows.with_columns(item_id=pl.when(_ONE_PLAN).then(pl.lit(ALL)).otherwise("item_id"))
 
 

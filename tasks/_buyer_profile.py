@@ -5,7 +5,7 @@ import polars as pl
 from ecops.automation import Ask, Frames
 from ecops.formulae.cells import hidden
 from tasks._orders import buyer_is_known, effective_orders
-from tasks._rows import local_date
+from tasks._rows import local_date, newest
 from tasks._windows import days_before
 
 PROVINCES = (
@@ -18,31 +18,34 @@ _TRADITIONAL, _SIMPLIFIED = "廣東蘇內龍遼寧陝肅臺灣貴雲慶門", "�
 _SHORT = {"内蒙": "内蒙古"}
 
 
-def orders_of_window(frames: Frames, ask: Ask) -> pl.LazyFrame:
+def orders_of_window(frames: Frames, ask: Ask) -> pl.DataFrame:
     """Orders paid within the window and not refunded in full, with their local `day` of payment."""
     window = days_before(ask, ask.params.window)
     orders = effective_orders(frames, ask).filter(pl.col("paid"), ~pl.col("fully_refunded"))
-    return orders.select("shop", "buyer_id", "order_id", "paid_at", "province", "amount_fen", day=local_date("paid_at", ask)).filter(
-        pl.col("day").is_between(window.first, window.last)
-    )
+    dated = orders.select("shop", "buyer_id", "order_id", "paid_at", "province", "amount_fen", day=local_date("paid_at", ask), named=buyer_is_known())
+    return dated.filter(pl.col("day").is_between(window.first, window.last)).collect()
 
 
-def profiled_buyers(frames: Frames, ask: Ask) -> pl.DataFrame:
-    """One row a known buyer: province or 不明, and the band of the mean amount an order or 不明."""
+def profiled_buyers(orders: pl.DataFrame, ask: Ask) -> pl.DataFrame:
+    """One row a known buyer of `orders_of_window`: province or 不明, and the band of the mean amount an order or 不明."""
     edges = [int(edge) for edge in ask.params.bands.split(",")]
     names = [f"{low}元以上" if high is None else f"{low}-{high}元" for low, high in zip([0, *edges], [*edges, None], strict=True)]
     amount, count = pl.col("amount_fen"), pl.col("orders")
     band = pl.when(amount.is_null()).then(pl.lit(UNKNOWN_CELL))
     for edge, name in zip(edges, names, strict=False):
         band = band.when(amount < edge * 100 * count).then(pl.lit(name))
+    # millions of orders have few forms of few names: each form is read once
+    places = orders.lazy().select("province").unique().with_columns(place=_province(pl.col("province")))
     return (
-        orders_of_window(frames, ask)
-        .filter(buyer_is_known())
-        .with_columns(pl.col("buyer_id").str.strip_chars(), province=_province(pl.col("province")))
+        orders.lazy()
+        .filter("named")
+        .select("shop", "order_id", "paid_at", "province", "amount_fen", buyer_id=pl.col("buyer_id").str.strip_chars())
+        .join(places, on="province", how="left")
         .sort("paid_at", "order_id")
+        .with_row_index("nth")
         .group_by("shop", "buyer_id")
         .agg(
-            province=pl.col("province").drop_nulls().last(),
+            province=newest("place", by="nth"),
             orders=pl.len().cast(pl.Int64),
             amount_fen=pl.when(pl.col("amount_fen").null_count() == 0).then(pl.col("amount_fen").sum()),
         )

@@ -15,7 +15,6 @@ from tasks._buyer_profile import FOLDED, UNKNOWN_CELL, folded_cells, orders_of_w
 from tasks._facts import known_sum, lacks_rows, newest_day, three_decimals, zero_counts
 from tasks._funnel import good_rates, item_stages, loop_board, shop_stages, step_rates
 from tasks._keywords import WORD, priced_keywords
-from tasks._orders import buyer_is_known
 from tasks._returns import PLAN_NAME, plan_figures
 from tasks._rows import at_least, duration_text, known, percent, percent_text, yuan
 from tasks._sources import moved_sources, source_days, source_shares, source_sums
@@ -219,22 +218,22 @@ def profile(frames: Frames, ask: Ask) -> Answer:
     as many, so that nobody can be had back from the totals (`folded` says how many cells). Masked buyers and provinces that
     are not known are nobody's and stand apart as 不明. No export carries a gender: it is not guessed, and not shown.
     """
-    buyers = profiled_buyers(frames, ask)
+    orders = orders_of_window(frames, ask)
+    buyers = profiled_buyers(orders, ask)
     cells = pl.concat([folded_cells(buyers, "region", "province", ask), folded_cells(buyers, "spending", "band", ask)])
     order = pl.col("aspect").replace_strict({"region": 0, "spending": 1}, return_dtype=pl.Int8)
     items = cells.sort("shop", order, pl.col("cell") == UNKNOWN_CELL, pl.col("cell") == FOLDED, -pl.col("buyers"), "cell")
-    return Answer(_profile_verdicts(_profile_facts(frames, ask, buyers, items), ask), {"items": items})
+    return Answer(_profile_verdicts(_profile_facts(ask, orders, buyers, items), ask), {"items": items})
 
 
-def _profile_facts(frames: Frames, ask: Ask, buyers: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
-    orders = orders_of_window(frames, ask).group_by("shop").agg(
-        orders=pl.len().cast(pl.Int64), unnamed=(~buyer_is_known()).sum().cast(pl.Int64), newest=pl.col("day").max()
-    ).collect()  # fmt: skip
+def _profile_facts(ask: Ask, orders: pl.DataFrame, buyers: pl.DataFrame, items: pl.DataFrame) -> pl.DataFrame:
+    unnamed = (~pl.col("named")).sum().cast(pl.Int64)
+    of_shop = orders.group_by("shop").agg(orders=pl.len().cast(pl.Int64), unnamed=unnamed, newest=pl.col("day").max())
     placed = pl.col("province") != UNKNOWN_CELL
     counts = buyers.group_by("shop").agg(buyers=pl.len().cast(pl.Int64), placed=placed.sum().cast(pl.Int64))
     shown = items.filter(pl.col("aspect") == "region", pl.col("cell") != UNKNOWN_CELL, pl.col("cell") != FOLDED)
     top = shown.group_by("shop", maintain_order=True).first().select("shop", top="cell", top_share="share")
-    facts = orders.join(counts, on="shop", how="left").join(top, on="shop", how="left")
+    facts = of_shop.join(counts, on="shop", how="left").join(top, on="shop", how="left")
     return zero_counts(ask, facts, "newest", "top", "top_share")
 
 
