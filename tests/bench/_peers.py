@@ -1,6 +1,6 @@
-"""The same answers by hand: for each automated step the shortest polars query an analyst would write for its main list.
+"""The same answers by hand: for each automated step the shortest polars queries an analyst would write for its lists.
 
-No verdicts, no bounds, no texts, nothing for data that are missing or cannot be; parameters are written into the query. What a query returns is
+Lists that come with the main one at no cost (what is left over) have no query. No verdicts, no bounds, no texts, nothing for data that are missing or cannot be; parameters are written into the query. What a query returns is
 compared with the list of the task by `keys`, so that the seconds beside each other are those of the same answer.
 """
 
@@ -30,14 +30,14 @@ class Peer:
     of: str
 
 
-PEERS: dict[str, Peer] = {}
+PEERS: dict[str, list[Peer]] = {}
 
 
 def peer(task: str, *keys: str, of: str = "items"):
-    """Declare the decorated query as the peer of `task`."""
+    """Declare the decorated query as the peer of `task`, for one of its lists."""
 
     def declare(query: Callable[[Frames], pl.LazyFrame]) -> Callable[[Frames], pl.LazyFrame]:
-        PEERS[task] = Peer(query, ("shop", *keys), of)
+        PEERS.setdefault(task, []).append(Peer(query, ("shop", *keys), of))
         return query
 
     return declare
@@ -89,6 +89,17 @@ def presale(f: Frames) -> pl.LazyFrame:
     return deposits.group_by("shop").agg(
         deposits=pl.len().cast(pl.Int64), finals=C("paid_at").is_not_null().sum().cast(pl.Int64), deposit_fen=C("deposit_fen").sum(), gmv_fen=C("paid_fen").sum()
     )
+
+
+@peer("campaign.presale", "item_id", of="wish_list")
+def wish_list(f: Frames) -> pl.LazyFrame:
+    opens = DAY.date()
+    rows = f["item_days"].filter(C("date").is_between(opens - timedelta(days=14), opens - timedelta(days=1)))
+    now = C("date") >= opens - timedelta(days=7)
+    sums = rows.group_by(SHOP_ITEM).agg(
+        days=now.sum(), carts=C("cart_users").filter(now).sum(), before=C("cart_users").filter(~now).sum(), favs=C("fav_users").filter(now).sum(), favs_before=C("fav_users").filter(~now).sum()
+    )
+    return sums.filter(C("days") > 0).sort("shop", "carts", "favs", descending=[False, True, True])
 
 
 @peer("campaign.unshipped", "order_id")
@@ -296,6 +307,23 @@ def dispatch(f: Frames) -> pl.LazyFrame:
     return joined.filter((C("deadline") < NOW) | (C("chance") >= 0.5)).sort("shop", "deadline")
 
 
+@peer("supply.dispatch", "kept", of="shops")
+def dispatch_times(f: Frames) -> pl.LazyFrame:
+    paid = f["orders"].filter(C("paid_at") > NOW - timedelta(days=30)).with_columns(deadline=pl.coalesce("ship_by", C("paid_at") + pl.duration(hours=48)))
+    hours = (C("shipped_at") - C("paid_at")).dt.total_minutes() / 60
+    return paid.with_columns(hours=hours).group_by("shop").agg(
+        kept=(C("shipped_at") <= C("deadline")).sum().cast(pl.Int64), median=C("hours").median(), p90=C("hours").quantile(0.9),
+        **{f"within_{step}h": (C("hours") <= step).sum() for step in (12, 24, 48, 72)},
+    )  # fmt: skip
+
+
+@peer("supply.dispatch", "parcel_id", of="reused")
+def reused(f: Frames) -> pl.LazyFrame:
+    buyers = f["orders"].select(*ORDER, "buyer_id")
+    waybills = f["parcels"].filter(C("shipped_at") > NOW - timedelta(days=30)).join(buyers, on=ORDER)
+    return waybills.group_by("shop", "parcel_id").agg(orders=pl.len(), buyers=C("buyer_id").n_unique()).filter(C("buyers") > 1)
+
+
 @peer("supply.damage", "item_id", "carrier", of="pairs")
 def damage(f: Frames) -> pl.LazyFrame:
     delivered = f["parcels"].filter(C("delivered_at") >= NOW - timedelta(days=60)).select("shop", "order_id", "parcel_id", "carrier", "damaged")
@@ -316,12 +344,38 @@ def sources(f: Frames) -> pl.LazyFrame:
     return shares.sort("shop", "visitors", descending=[False, True])
 
 
+@peer("traffic.sources", "source", "date", of="moved")
+def moved(f: Frames) -> pl.LazyFrame:
+    rows = f["traffic_days"].filter(last(29), C("source_detail") == "*").select("shop", "date", "source", "visitors")
+    whole = rows.filter(C("source") == "*").select("shop", "date", whole="visitors")
+    shares = rows.filter(C("source") != "*").join(whole, on=["shop", "date"]).with_columns(share=C("visitors") / C("whole"))
+    usual = shares.join(shares.group_by("shop", "source").agg(usual=C("share").median()), on=["shop", "source"]).with_columns(off=(C("share") - C("usual")).abs())
+    spread = usual.group_by("shop", "source").agg(mad=pl.max_horizontal(C("off").median(), 0.01))
+    return usual.filter(C("date") == ago(1)).join(spread, on=["shop", "source"]).filter(0.6745 * C("off") > 3.5 * C("mad"), C("off") > 0.3 * C("usual"))
+
+
 @peer("traffic.funnel", "step", "from_count", "to_count")
 def funnel(f: Frames) -> pl.LazyFrame:
     rows = f["traffic_days"].filter(last(7), C("source") == "*", C("source_detail") == "*")
     sums = rows.group_by("shop").agg(C("visitors", "cart_users", "order_buyers", "pay_buyers").sum())
     steps = (("visit_cart", "visitors", "cart_users"), ("cart_order", "cart_users", "order_buyers"), ("order_pay", "order_buyers", "pay_buyers"), ("visit_pay", "visitors", "pay_buyers"))
     return pl.concat([sums.select("shop", step=pl.lit(step), from_count=upper, to_count=lower, rate=C(lower) / C(upper)) for step, upper, lower in steps])
+
+
+@peer("traffic.funnel", "item_id", of="goods")
+def funnel_of_goods(f: Frames) -> pl.LazyFrame:
+    sums = f["item_days"].filter(last(7)).group_by(SHOP_ITEM).agg(C("visitors", "cart_users", "order_buyers", "pay_buyers").sum())
+    return sums.with_columns(visit_cart=C("cart_users") / C("visitors"), visit_pay=C("pay_buyers") / C("visitors")).sort("shop", "visitors", descending=[False, True])
+
+
+@peer("traffic.funnel", "group", "part", of="board")
+def board(f: Frames) -> pl.LazyFrame:
+    rows = f["traffic_days"].filter(last(7), C("source") == "*", C("source_detail") == "*").group_by("shop").agg(C("visitors", "pay_buyers").sum())
+    paid = kept(f["orders"]).select("shop", "buyer_id", day=local_day("paid_at")).filter(C("day") <= ago(1))
+    buyers = paid.group_by("shop", "buyer_id").agg(now=(C("day") >= ago(7)).any(), before=C("day").is_between(ago(37), ago(8)).any(), ever=(C("day") < ago(7)).any())
+    sums = buyers.group_by("shop").agg(again=(C("now") & C("before")).sum().cast(pl.Int64), had=(C("now") & C("ever")).sum().cast(pl.Int64))
+    parts = (("traffic", rows, "visitors"), ("conversion", rows, "pay_buyers"), ("retention", sums, "again"), ("repurchase", sums, "had"))
+    return pl.concat([frame.select("shop", pl.lit(group).alias("group"), part=part) for group, frame, part in parts])
 
 
 @peer("traffic.profile", "aspect", "cell")

@@ -81,11 +81,11 @@ def measured(task: Automation, lake: Lake, shops: tuple[str, ...], held: dict[st
     ask = Ask(shops, AS_OF, task.params(**PARAMS.get(task.name, {})), {"day": DAY})
     in_memory, answer = _best(lambda: task(frames, ask))
     from_lake, _ = _best(lambda: task(lake.frames(task.reads, shops, AS_OF), ask), 1)
-    peer = PEERS.get(task.name)
-    if peer is None:
+    peers = PEERS.get(task.name)
+    if peers is None:
         return Line(task.name, in_memory, from_lake, None, None)
-    by_hand, rows = _best(lambda: peer.query(frames).collect())
-    return Line(task.name, in_memory, from_lake, by_hand, _same(answer, rows, peer))
+    by_hand, rows = _best(lambda: [peer.query(frames).collect() for peer in peers])
+    return Line(task.name, in_memory, from_lake, by_hand, all(_same(answer, some, peer) for some, peer in zip(rows, peers, strict=True)))
 
 
 def _same(answer: Answer, rows: pl.DataFrame, peer: Peer) -> bool:
