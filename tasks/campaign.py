@@ -16,9 +16,12 @@ from tasks._audiences import audience_facts, campaign_people
 from tasks._calendar import calendar_of, windows_of
 from tasks._clashes import dated, offers_kept, own_clashes, strange_dates, wave_clashes, windows_shown
 from tasks._conversions import days_in_window, item_conversions, titled
-from tasks._pace import pace_of, watched_hours
+from tasks._curves import curves_of, past_openings, past_shares
+from tasks._hours import rows_of_days
+from tasks._pace import newest_hours, pace_of, watched_hours
 from tasks._picking import pick_list, picking, sent_lately, to_pick, to_stop
 from tasks._presale import presale_parts
+from tasks._raises import raises
 from tasks._readiness import PASS, Check, asked, by_check, rows_of
 from tasks._rows import at_least, duration_text, instant, known, percent, percent_text, yuan
 from tasks._stacks import stacked_prices
@@ -422,19 +425,12 @@ def _presale_verdicts(facts: pl.DataFrame, ask: Ask, final_until: datetime) -> p
 
 # --- campaign.watch_hour -------------------------------------------------------------------------------------------
 
-# Cumulative share of a day's GMV by whole hours since the opening, for a day that opens at midnight: a burst in the
-# first hours, a trough at dawn, a second peak in the evening. A choice, not a measurement: no public source states one,
-# so a shop with a campaign behind it should pass its own (`curve`).
-FALLBACK_CURVE = tuple(
-    Decimal(share) / 1000
-    for share in (
-        120, 170, 200, 220, 235, 250, 270, 300, 340, 385, 430, 470, 505, 540, 575, 610, 645, 680, 720, 770, 825, 885, 945, 1000,
-    )
-)  # fmt: skip
 _STATES = pl.Schema({"shop": pl.String, "cause": pl.String, "value": pl.Float64, "zh": pl.String, "en": pl.String})
 
 
-def _curve(value: object) -> tuple[Decimal, ...]:
+def _curve(value: object) -> tuple[Decimal, ...] | None:
+    if value is None:
+        return None
     shares = value.split(",") if isinstance(value, str) else value
     return tuple(parse_percent(share) for share in shares)
 
@@ -442,24 +438,48 @@ def _curve(value: object) -> tuple[Decimal, ...]:
 class WatchHour(Params):
     """What the day is measured against.
 
-    `opening`: the anchor or instant at which the day starts. `gmv_target`: yuan, for each shop, until the curve's end.
-    `curve`: cumulative shares of GMV by hours since the opening, the last one 1 (text: comma separated). `alarm_pace`:
-    under this share of the expected GMV the shop is behind. `stale_after`: an ended hour without a row is late before
-    this age and missing from it on; no row that fresh makes the feed stale.
+    `opening`: the anchor or instant at which the day starts; `lasts`: its length, to whose end `gmv_target` (yuan, for each shop) counts.
+    `curve`: cumulative shares of GMV by hours since the opening, the last one 1 (text: comma separated; the day lasts as many hours);
+    without it the shop's past campaigns that opened at the same hour of the clock, by `past` (anchors or instants, comma separated; without
+    it the sales in `platform`'s calendar), else a general curve. `alarm_pace`: under this share of the expected GMV the shop is
+    behind. `stale_after`: an ended hour without a row is late before this age and missing from it on; no row that fresh makes the feed stale.
+    `max_fall`: a count that has fallen from its height by more is no count. `plan_conversion`: what the ads were planned with; without it
+    no budget is proposed. `min_roi`, `raise_by`, `max_raise` (yuan at once), `max_raised` (yuan in the day), `cool_down`: when and by how much.
     """
 
     opening: str = "day"
-    gmv_target: Fen | None = None
-    curve: Annotated[Any, BeforeValidator(_curve)] = FALLBACK_CURVE
+    lasts: Span = timedelta(hours=24)
+    gmv_target: Fen | None = Field(default=None, gt=0)
+    curve: Annotated[Any, BeforeValidator(_curve)] = None
+    past: str = ""
+    platform: str = "tmall"
     alarm_pace: Percent = Decimal("0.8")
     stale_after: Span = timedelta(hours=2)
+    max_fall: Percent = Decimal("0.05")
+    plan_conversion: Percent | None = None
+    min_roi: Decimal = Field(default=Decimal(2), ge=0)
+    raise_by: Percent = Decimal("0.2")
+    max_raise: Fen = Field(default=500_00, ge=0)
+    max_raised: Fen = Field(default=3_000_00, ge=0)
+    cool_down: Span = timedelta(hours=2)
 
     @field_validator("curve")
     @classmethod
-    def _grows_to_one(cls, curve: tuple[Decimal, ...]) -> tuple[Decimal, ...]:
-        if not curve or curve[-1] != 1 or list(curve) != sorted(curve) or curve[0] < 0:
+    def _grows_to_one(cls, curve: tuple[Decimal, ...] | None) -> tuple[Decimal, ...] | None:
+        if curve is not None and (not curve or curve[-1] != 1 or list(curve) != sorted(curve) or curve[0] < 0):
             raise ValueError("must be cumulative shares that never fall and end with 1")
         return curve
+
+    @field_validator("lasts")
+    @classmethod
+    def _some_hours(cls, lasts: timedelta) -> timedelta:
+        if not HOUR <= lasts <= 7 * DAY or lasts % HOUR:
+            raise ValueError("must be whole hours, from 1h to 7d")
+        return lasts
+
+    def hours(self) -> int:
+        """How many hours the day has."""
+        return len(self.curve) if self.curve else self.lasts // HOUR
 
 
 @automation(
@@ -473,45 +493,67 @@ class WatchHour(Params):
 def watch_hour(frames: Frames, ask: Ask) -> Answer:
     """Cumulative GMV since the opening against target x curve(h), as of the last hour that ended.
 
-    pace = actual / (target x curve share of the hours known); forecast = actual / that share. A missing hour is never
-    counted as zero: it leaves both sides, is listed, and makes the verdict unknown. A stale feed raises one alarm alone.
-    `alarms` has one row a shop and cause: stale, missing_hours, late_hours, cumulative_falls, behind.
+    pace = actual / (target x curve share of the hours known); forecast = actual / that share, with the interval that two or more past
+    campaigns span. A missing hour is never counted as zero: it leaves both sides, is listed, and makes the verdict unknown; a feed that
+    counts on since midnight loses none. One giant order counts once and is not carried on. A stale feed raises one alarm alone.
+    `alarms` has one row a shop and cause: stale, missing_hours, late_hours, cumulative_falls, big_order, behind, hour_low, hour_high.
+    `items`: budget to add, for a person to approve; where to put it is `traffic.move_budget`'s.
     """
     opening = resolve(ask.params.opening, ask)
     if opening is None:
         return _nothing_watched(ask, f"opening: no anchor {ask.params.opening!r}", f"没有名为“{ask.params.opening}”的锚点")
     since = opening.replace(minute=0, second=0, microsecond=0)
-    until = min(ask.as_of, since + len(ask.params.curve) * HOUR)
+    until = min(ask.as_of, since + ask.params.hours() * HOUR)
     if until - since < HOUR:
         return _nothing_watched(ask, f"hours: none has ended since {opening.isoformat()}", "开场后还没有满一小时的数据")
-    hours = watched_hours(frames, ask, Window(since, until))
-    facts = of_every_shop(ask, pace_of(hours, ask, until))
-    return Answer(_watch_verdicts(facts, ask), {"alarms": _alarms(facts, ask), "pace": facts.select(_PACE), "hours": hours.select(_HOURS)})
+    hours, facts = _watched(frames, ask, Window(since, until))
+    return Answer(_watch_verdicts(facts, ask), _watch_lists(hours, facts, ask, until))
+
+
+def _watched(frames: Frames, ask: Ask, window: Window) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The hours of all shops and one row of facts a shop."""
+    length = ask.params.hours()
+    openings = past_openings(ask, window.since, length) if ask.params.curve is None else []
+    rows = rows_of_days(frames, ask, [window, *(Window(at, at + length * HOUR) for at in openings)])
+    shares = past_shares(rows, ask, openings, length)
+    hours = watched_hours(rows, ask, window, curves_of(ask, window.since, length, shares))
+    return hours, of_every_shop(ask, pace_of(hours, shares, newest_hours(rows, ask), ask, window.until))
 
 
 _HOURS = ("shop", "hour", "state", "pay_amount_fen", "visitors", "pay_buyers", "expected_fen")
 _PACE = (
-    "shop", "hours_ended", "hours_known", "actual_fen", "expected_fen", "pace", "target_fen", "forecast_fen",
-    "visitors", "pay_buyers", "conversion", "newest_hour",
+    "shop", "hours_ended", "hours_known", "actual_fen", "expected_fen", "pace", "steady_pace", "target_fen", "forecast_fen", "forecast_low_fen",
+    "forecast_high_fen", "visitors", "pay_buyers", "conversion", "newest_hour", "campaigns",
 )  # fmt: skip
+
+
+def _watch_lists(hours: pl.DataFrame, facts: pl.DataFrame, ask: Ask, until: datetime) -> dict[str, pl.DataFrame]:
+    sound = facts.filter(~pl.col("stale"), ~pl.col("broken"))
+    more = raises(hours.join(sound.select("shop"), on="shop", how="semi", maintain_order="left"), ask, until)
+    told = hours.rename({"amount_fen": "pay_amount_fen"}).select(_HOURS)
+    return {"items": more, "alarms": _alarms(facts, ask), "pace": facts.select(_PACE), "hours": told}
 
 
 def _nothing_watched(ask: Ask, missing: str, zh: str) -> Answer:
     """Unknown for every shop, with the lists in their shapes and without rows."""
-    hours = watched_hours({}, ask, Window(ask.as_of, ask.as_of))
-    pace = pace_of(hours, ask, ask.as_of).select(_PACE)
-    return Answer(unknown_for_all(ask, missing, zh), {"alarms": _STATES.to_frame(), "pace": pace, "hours": hours.select(_HOURS)})
+    hours, facts = _watched({}, ask, Window(ask.as_of, ask.as_of))
+    lists = _watch_lists(hours, facts.clear(), ask, ask.as_of)
+    return Answer(unknown_for_all(ask, missing, zh), lists)
 
 
 def _alarms(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
     """One row a shop and cause. While the feed is stale nothing else is raised: its other numbers say nothing new."""
-    live = ~pl.col("stale")
+    live, strange = ~pl.col("stale"), pl.col("strange")
+    trusted = live & ~pl.col("broken")
     raised = [
-        _alarm(facts, ask, "stale", pl.col("stale"), pl.col("hours_known"), "数据中断：最近一小时是{}", "feed is stale: newest hour {}", _hour_text(pl.col("newest_hour"), ask).fill_null("-")),
+        _alarm(facts, ask, "stale", pl.col("stale"), pl.col("hours_known"), "数据中断：最近一小时是{}", "feed is stale: newest hour {}", _hour_text(pl.col("feed_hour"), ask).fill_null("-")),
         _listed_hours(facts, ask, "missing_hours", live, "missing_hours", "缺少小时：{}", "hours missing: {}"),
         _listed_hours(facts, ask, "late_hours", live, "late", "迟到小时：{}", "hours late: {}"),
         _listed_hours(facts, ask, "cumulative_falls", live, "falls", "累计值下降：{}", "cumulative value falls: {}"),
-        _alarm(facts, ask, "behind", live & pl.col("behind"), pl.col("pace"), "落后：达到应有进度的{}", "behind: {} of the expected pace", percent(pl.col("pace"))),
+        _listed_hours(facts, ask, "big_order", trusted, "giants", "客单价异常，可能有大额订单，预测未按其外推：{}", "a basket far over the others, not carried on: {}"),
+        _alarm(facts, ask, "behind", trusted & pl.col("behind"), pl.col("steady_pace"), "落后：达到应有进度的{}", "behind: {} of the expected pace", percent(pl.col("steady_pace"))),
+        _alarm(facts, ask, "hour_low", trusted & (strange < 0), strange, "{}一小时成交明显偏低", "hour {} sold far less than its share", _hour_text(pl.col("newest_hour"), ask)),
+        _alarm(facts, ask, "hour_high", trusted & (strange > 0), strange, "{}一小时成交明显偏高", "hour {} sold far more than its share", _hour_text(pl.col("newest_hour"), ask)),
     ]  # fmt: skip
     return pl.concat([_STATES.to_frame(), *raised]).sort("shop", maintain_order=True)
 
@@ -536,15 +578,17 @@ def _hour_text(hour: pl.Expr, ask: Ask) -> pl.Expr:
 
 
 def _watch_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
-    numbers = (pl.col("hours_ended"), yuan(pl.col("actual_fen")), percent(pl.col("pace")), yuan(pl.col("forecast_fen")), yuan(pl.col("target_fen")))
+    money = [yuan(pl.col(name)) for name in ("actual_fen", "forecast_fen", "target_fen")]
+    numbers = (pl.col("hours_ended"), money[0], percent(pl.col("pace")).fill_null("-"), money[1].fill_null("-"), money[2])
     gone = ~pl.col("stale") & (pl.col("missing_hours").list.len() > 0)
-    newest = _hour_text(pl.col("newest_hour"), ask).fill_null("-")
+    newest = _hour_text(pl.col("feed_hour"), ask).fill_null("-")
     after = duration_text(ask.params.stale_after)
+    by = {"zh": "；曲线：{}", "en": "; curve: {}"}
     return verdicts(
         ask,
         facts,
-        zh=pl.format("开场{}小时：累计{}元，达到应有进度的{}，预测{}元，目标{}元", *numbers),
-        en=pl.format("{} h since the opening: {} yuan, {} of the expected pace, forecast {} of {} yuan", *numbers),
+        zh=pl.format("开场{}小时：累计{}元，达到应有进度的{}，预测{}元，目标{}元" + by["zh"], *numbers, _curve_name(ask, "指定", "本店{}场往期活动", "通用")),
+        en=pl.format("{} h since the opening: {} yuan, {} of the expected pace, forecast {} of {} yuan" + by["en"], *numbers, _curve_name(ask, "as told", "{} past campaigns of the shop", "general")),
         lacks=[
             Lack(pl.lit(ask.params.gmv_target is None), "gmv_target", "没有给出GMV目标"),
             Lack(pl.col("stale"), pl.format(f"hours: none within {after} (newest {{}})", newest), pl.format(f"{after}内没有小时数据（最近：{{}}）", newest)),
@@ -553,8 +597,24 @@ def _watch_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
                 pl.format("hours: {} of {} hours ({} missing)", pl.col("hours_known"), pl.col("hours_ended"), _hours_text("missing_hours", ask)),
                 pl.format("缺少{}；已知{}小时累计{}元", _hours_text("missing_hours", ask), pl.col("hours_known"), yuan(pl.col("actual_fen"))),
             ),
+            Lack(
+                ~pl.col("stale") & (pl.col("hours_known") == 0) & (pl.col("missing_hours").list.len() == 0),
+                pl.format("hours: 0 of {} hours (late)", pl.col("hours_ended")),
+                pl.format("开场后{}小时的数据还没有到", pl.col("hours_ended")),
+            ),
+            Lack(
+                pl.col("broken"),
+                pl.format("hours: the count since the opening fell to {} yuan from {} ({})", money[0], yuan(pl.col("height")), _hours_text("falls", ask)),
+                pl.format("开场后的累计值从{}元降到{}元（{}），不可用", yuan(pl.col("height")), money[0], _hours_text("falls", ask)),
+            ),
         ],
     )  # fmt: skip
+
+
+def _curve_name(ask: Ask, told: str, own: str, general: str) -> pl.Expr:
+    if ask.params.curve is not None:
+        return pl.lit(told)
+    return pl.when(pl.col("campaigns") > 0).then(pl.format(own, pl.col("campaigns"))).otherwise(pl.lit(general))
 
 
 # --- campaign.unshipped --------------------------------------------------------------------------------------------

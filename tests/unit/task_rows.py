@@ -78,6 +78,7 @@ def random_shops(seed: int, shops=("a", "b", "c")) -> dict[str, list[dict]]:
         _random_sale(random.Random(f"{seed} sale {shop}"), shop, world)
         _random_research(random.Random(f"{seed} research {shop}"), shop, world)
         _random_compliance(random.Random(f"{seed} compliance {shop}"), shop, world)
+        _random_watch(random.Random(f"{seed} watch {shop}"), shop, world)
     return world
 
 
@@ -152,6 +153,24 @@ def _random_hours(dice: random.Random, shop: str, world: dict) -> None:
                     "pay_buyers": dice.randint(0, visitors), "pay_amount_fen": dice.randint(-50, 900_000),
                 }
             )  # fmt: skip
+
+
+def _random_watch(dice: random.Random, shop: str, world: dict) -> None:
+    """Ads by the hour, a past sale of the calendar with and without holes, and for some shops a feed that only counts on since midnight."""
+    rows = [row for row in world["hours"] if row["shop"] == shop and "pay_amount_fen" in row]
+    for n in range(28):
+        if dice.random() < 0.99:
+            at = datetime(2026, 10, 31, 20, tzinfo=CHINA) + timedelta(hours=n)
+            rows.append({"shop": shop, "hour": at, "visitors": 400, "pay_buyers": dice.randint(1, 40), "pay_amount_fen": dice.randint(0, 900_000)})
+            world["hours"].append(rows[-1])
+    counts, so_far, day = dice.random() < 0.4, 0, None
+    for row in rows:
+        row["ad_spend_fen"], row["ad_deal_amount_fen"] = _maybe(dice, dice.randint(0, 90_000)), _maybe(dice, dice.randint(0, 900_000))
+        local_day = row["hour"].astimezone(CHINA).date()
+        so_far = row["pay_amount_fen"] + (so_far if local_day == day else 0)
+        day = local_day
+        if counts and dice.random() < 0.9:
+            row |= {"pay_amount_fen": None, "pay_amount_so_far_fen": so_far}
 
 
 def _random_service(dice: random.Random, shop: str, world: dict) -> None:

@@ -18,7 +18,7 @@ from tests.unit.task_rows import AS_OF, DAY, frame, random_shops, run
 NAMES = sorted(automations())
 PARAMS = {
     "campaign.priority_orders": {"since": "day - 60d", "stale_after": "30d"},
-    "campaign.watch_hour": {"gmv_target": "100000", "opening": "day + 20h"},
+    "campaign.watch_hour": {"gmv_target": "100000", "opening": "day + 20h", "plan_conversion": "5%", "min_roi": "1"},
     "review.gap": {"gmv_target": "100000", "since": "day", "until": "day + 24h"},
     "review.pareto": {"since": "day - 7d"},
     "service.hours": {"min_orders": 1, "min_unserved": 1},
