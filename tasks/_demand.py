@@ -89,22 +89,32 @@ def covering(terms: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
     """
     wanted = _neighbours(terms.select("shop", "nth", said="term"))
     there = _neighbours(texts.select("shop", "text", said=pl.col("text").str.replace_all(" ", "", literal=True)).unique())
-    met = wanted.join(there.select("shop", "text", "pair").unique(), on=["shop", "pair"])
-    needed = _letters(wanted, "nth").group_by("nth").agg(letters=pl.len())
-    hits = _letters(met, "nth", "text").group_by("nth", "text").agg(hit=pl.len())
-    return hits.join(needed, on="nth").filter(pl.col("hit") == pl.col("letters")).select("nth", "text")
+    there = there.select("shop", "text", "pair").unique()
+    # the outer characters of a word have one neighbour each: without the pairs at its ends a word is not there
+    ends = wanted.filter("end")
+    near = ends.join(there, on=["shop", "pair"]).group_by("nth", "text").agg(met=pl.len())
+    near = near.join(ends.group_by("nth").agg(ends=pl.len()), on="nth").filter(pl.col("met") == pl.col("ends")).select("nth", "text")
+    inside = wanted.filter(~pl.col("end")).select("nth", "at")  # a character between two of these pairs stands on no end's pair
+    inner = inside.join(inside.with_columns(pl.col("at") + 1), on=["nth", "at"], how="semi")
+    return pl.concat([near.join(inner, on="nth", how="anti"), _with_inner(near, inner, wanted, there)])
+
+
+def _with_inner(near: pl.DataFrame, inner: pl.DataFrame, wanted: pl.DataFrame, there: pl.DataFrame) -> pl.DataFrame:
+    """Of the pairs (nth, text) those where the term's `inner` characters too stand beside a neighbour."""
+    long = near.join(inner.select("nth").unique(), on="nth", how="semi")
+    met = long.join(wanted.select("shop", "nth", "at", "pair"), on="nth").join(there, on=["shop", "text", "pair"])
+    touched = pl.concat([met.select("nth", "text", "at"), met.select("nth", "text", pl.col("at") + 1)]).unique().join(inner, on=["nth", "at"], how="semi")
+    hits = touched.group_by("nth", "text").agg(hit=pl.len()).join(inner.group_by("nth").agg(needed=pl.len()), on="nth")
+    return hits.filter(pl.col("hit") == pl.col("needed")).select("nth", "text")
 
 
 def _neighbours(frame: pl.DataFrame) -> pl.DataFrame:
-    """A row for each two characters of `said` that stand side by side, with the place of the first."""
+    """A row for each two characters of `said` that stand side by side, with the place of the first; `end`: at an end of a word."""
     length = pl.col("said").str.len_chars().cast(pl.Int64)
-    rows = frame.filter(length >= 2).with_columns(at=pl.int_ranges(0, length - 1)).explode("at")
-    return rows.with_columns(pair=pl.col("said").str.slice(pl.col("at"), 2)).filter(~pl.col("pair").str.contains(" ", literal=True))
-
-
-def _letters(pairs: pl.DataFrame, *of: str) -> pl.DataFrame:
-    """The places that pairs stand on: each pair on two."""
-    return pl.concat([pairs.select(*of, "at"), pairs.select(*of, pl.col("at") + 1)]).unique()
+    rows = frame.filter(length >= 2).with_columns(at=pl.int_ranges(0, length - 1), length=length).explode("at")
+    said, at = pl.col("said"), pl.col("at")
+    first, last = (at == 0) | (said.str.slice((at - 1).clip(0), 1) == " "), (at + 2 == pl.col("length")) | (said.str.slice(at + 2, 1) == " ")
+    return rows.with_columns(pair=said.str.slice(at, 2), end=first | last).filter(~pl.col("pair").str.contains(" ", literal=True)).drop("length")
 
 
 def points(value: pl.Expr) -> pl.Expr:

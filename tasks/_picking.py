@@ -27,7 +27,7 @@ def picking(frames: Frames, ask: Ask, window: Window) -> tuple[pl.DataFrame, pl.
     whole = campaign_orders(frames, ask, window).select(*_ORDER, "presale").collect()
     waiting = waiting_orders(frames, ask)
     others = waiting.join(whole, on=_ORDER, how="anti")
-    lines = _lines(frames, ask)
+    lines = _lines(frames, ask, waiting.join(whole, on=_ORDER, how="semi"))
     sums = lines.filter(~pl.col("gone")).group_by(_ORDER).agg(
         lines=pl.len().cast(pl.Int64), line_units=pl.when(pl.col("units").null_count() == 0).then(pl.col("units").sum())
     )  # fmt: skip
@@ -45,12 +45,13 @@ def picking(frames: Frames, ask: Ask, window: Window) -> tuple[pl.DataFrame, pl.
     return rows, lines.filter(~pl.col("gone")), others
 
 
-def _lines(frames: Frames, ask: Ask) -> pl.DataFrame:
-    """Lines of orders, `gone` where the line's own refund succeeded by then."""
+def _lines(frames: Frames, ask: Ask, orders: pl.DataFrame) -> pl.DataFrame:
+    """Lines of the orders, `gone` where the line's own refund succeeded by then."""
     back = known(frames, "refunds", ask).filter(pl.col("line_id").is_not_null(), pl.col("refund_status") == "success", _settled(ask))
     gone = back.select(*_ORDER, "line_id", gone=pl.lit(True)).unique()
     columns = ("line_id", "item_id", "sku", "merchant_code", "title", "units")
-    lines = known(frames, "order_lines", ask).select(*_ORDER, *columns).join(gone, on=[*_ORDER, "line_id"], how="left")
+    lines = known(frames, "order_lines", ask).select(*_ORDER, *columns).join(orders.lazy().select(_ORDER), on=_ORDER, how="semi")
+    lines = lines.join(gone, on=[*_ORDER, "line_id"], how="left")
     return lines.with_columns(pl.col("gone").fill_null(False)).collect()
 
 
@@ -95,9 +96,10 @@ def to_stop(frames: Frames, ask: Ask, window: Window, rows: pl.DataFrame) -> pl.
     undone = campaign_orders(frames, ask, window).filter("fully_refunded", ~pl.col("sent"))
     late = pl.col("refunded_at") > instant(ask.as_of - ask.params.recall)
     recent = undone.filter(pl.col("refunded_at").is_null() | late).with_columns(reason=pl.lit("cancelled after payment"))
-    made = known(frames, "parcels", ask).filter(pl.col("shipped_at").is_null() | has_happened("shipped_at", ask))
-    waybills = made.group_by(_ORDER).agg(parcel_id=pl.col("parcel_id").min()).collect()
     stopped = pl.concat([rows.filter(pl.col("reason").is_not_null()).select(_HELD), recent.select(_HELD).collect()])
+    made = known(frames, "parcels", ask).filter(pl.col("shipped_at").is_null() | has_happened("shipped_at", ask))
+    made = made.join(stopped.lazy().select(_ORDER), on=_ORDER, how="semi")
+    waybills = made.group_by(_ORDER).agg(parcel_id=pl.col("parcel_id").min()).collect()
     return stopped.join(waybills, on=_ORDER, how="left").sort("shop", "paid_at", "order_id")
 
 

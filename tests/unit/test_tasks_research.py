@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ecops.automation import OK, UNKNOWN
+from tasks._demand import covering
 from tests.unit.task_rows import days_ago, missing, run, status
 
 # --- competitors ---------------------------------------------------------------------------------------------------
@@ -176,6 +177,23 @@ def test_where_a_list_has_an_index_alone_it_ranks_and_sums_nothing():
 )  # fmt: skip
 def test_a_title_has_a_term_when_each_character_stands_beside_a_neighbour(keyword, title, hit):
     assert [row[1] for row in candidates(demand([word(keyword, 9)], [rival(title)]), "rival_items")] == [int(hit)]
+
+
+def stands_in(term: str, text: str) -> bool:
+    """The same said slowly: of each word, every character with the one before or after it."""
+    pairs = {text.replace(" ", "")[n : n + 2] for n in range(len(text.replace(" ", "")) - 1)}
+    words = [word for word in term.split() if len(word) > 1]
+    beside = [[word[n - 1 : n + 1] in pairs or word[n : n + 2] in pairs if n else word[:2] in pairs for n in range(len(word))] for word in words]
+    return bool(words) and all(all(found[:-1]) and word[-2:] in pairs for word, found in zip(words, beside, strict=True))
+
+
+@settings(max_examples=60, deadline=None)
+@given(terms=st.lists(st.text("晒衣女霜 ", min_size=2, max_size=9), min_size=1, max_size=6, unique=True), texts=st.lists(st.text("晒衣女霜 ", min_size=2, max_size=9), max_size=6, unique=True))
+def test_terms_stand_in_titles_as_slow_reading_says(terms, texts):
+    terms, texts = ([text for text in dict.fromkeys(" ".join(text.split()) for text in some) if len(text) > 1] for some in (terms, texts))
+    told = pl.DataFrame({"shop": ["a"] * len(terms), "term": terms}, schema={"shop": pl.String, "term": pl.String}).with_row_index("nth")
+    found = covering(told, pl.DataFrame({"shop": ["a"] * len(texts), "text": texts}, schema={"shop": pl.String, "text": pl.String}))
+    assert set(found.rows()) == {(n, text) for n, term in enumerate(terms) for text in texts if stands_in(term, text)} and found.is_unique().all()
 
 
 @pytest.mark.parametrize(
