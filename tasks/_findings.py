@@ -6,9 +6,10 @@ from decimal import Decimal
 import polars as pl
 
 from ecops.automation import Ask, Fen, Frames, Params, Percent
-from ecops.shop.kinds import ALL
+from ecops.shop.kinds import ALL, KINDS
 from tasks._ads import ad_rows, counted_once
 from tasks._rows import at_least, known, latest, newest, percent, percent_text, yuan
+from tasks._verdicts import Lack
 from tasks._windows import DayWindow
 
 SUMS = ("visitors", "cart_users", "pay_buyers", "pay_units", "pay_amount_fen", "refund_amount_fen", "new_buyers", "old_buyers")
@@ -263,3 +264,47 @@ def _impossible(items: pl.DataFrame) -> pl.DataFrame:
     zh = pl.format("商品{}的支付买家{}多于访客{}，数据有误", *numbers)
     en = pl.format("item {}: {} buyers of {} visitors; the data are wrong", *numbers)
     return rows.select(_finding("impossible", pl.col("pay_buyers") / pl.col("visitors"), 1, zh, en, pl.col("item_id")))
+
+
+def period_lacks(periods: Periods, ask: Ask) -> list[Lack]:
+    """What the data of a period and of the one before lack, over the cover of `found` and the figure `gmv_fen`."""
+    return [*_item_lacks(periods), *_kind_lacks("traffic", "traffic_days", periods, ask), *_kind_lacks("ads", "ad_days", periods, ask)]
+
+
+def _item_lacks(periods: Periods) -> list[Lack]:
+    have, before = pl.col("item_days").fill_null(0), pl.col("item_days_before").fill_null(0)
+    now, then = periods.now, periods.before
+    late = ~pl.col("item_last").fill_null(False) & (have == now.days - 1)
+    gmv = pl.col("gmv_fen").is_null() & (have == now.days)
+    return [
+        Lack(late, f"item_days: the report of {now.last} (T+1) is not there yet", f"{now.last}的商品日报（T+1）尚未到"),
+        Lack(
+            ~late & (have < now.days),
+            pl.format(f"item_days: period incomplete, {{}} of {now.days} days", have),
+            pl.format(f"周期不完整：商品日报{{}}/{now.days}天", have),
+        ),
+        Lack(
+            before < then.days,
+            pl.format(f"item_days: {{}} of {then.days} days of the period before", before),
+            pl.format(f"上期商品日报{{}}/{then.days}天", before),
+        ),
+        Lack(gmv, "item_days: amount unknown in some rows", "商品日报部分行支付金额不明"),
+    ]
+
+
+def _kind_lacks(check: str, kind: str, periods: Periods, ask: Ask) -> list[Lack]:
+    if not ask.params.asks(check):
+        return []
+    zh, days = KINDS[kind].zh, periods.now.days
+    have = pl.col(kind).fill_null(0)
+    lacks = [Lack(have < days, pl.format(f"{kind}: {{}} of {days} days", have), pl.format(f"缺{zh}：{{}}/{days}天", have))]
+    if kind == "traffic_days":
+        before = pl.col("traffic_days_before").fill_null(0)
+        lacks.append(
+            Lack(
+                before < periods.before.days,
+                pl.format(f"{kind}: {{}} of {periods.before.days} days of the period before", before),
+                pl.format(f"上期{zh}{{}}/{periods.before.days}天", before),
+            )
+        )
+    return lacks

@@ -7,6 +7,7 @@ import polars as pl
 
 from ecops.automation import Ask, Frames
 from ecops.shop.kinds import INSTANT, KINDS
+from tasks._windows import Window
 
 
 def instant(moment: datetime) -> pl.Expr:
@@ -20,6 +21,11 @@ def known(frames: Frames, kind: str, ask: Ask) -> pl.LazyFrame:
     if frame is None:
         frame = pl.LazyFrame(schema=KINDS[kind].schema)
     return frame.filter(pl.col("shop").is_in(ask.shops), pl.col("available_at") <= instant(ask.as_of))
+
+
+def inside(column: str, window: Window) -> pl.Expr:
+    """Whether an instant lies in the half-open window."""
+    return pl.col(column).is_between(instant(window.since), instant(window.until), closed="left")
 
 
 def local_date(column: str, ask: Ask) -> pl.Expr:
