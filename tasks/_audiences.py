@@ -44,3 +44,10 @@ def audience_facts(frames: Frames, ask: Ask, people: pl.DataFrame) -> pl.DataFra
     orders = effective_orders(frames, ask).group_by("shop").agg(orders=pl.len(), known=buyer_is_known().sum()).collect()
     counts = [(pl.col("audience") == name).sum().alias(name) for name in ("buyers", "non_buyers", "suppressed")]
     return orders.join(people.group_by("shop").agg(counts), on="shop", how="left")
+
+
+def audience_lists(people: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The lists of the answer: sizes, and the people of each audience."""
+    sizes = people.group_by("shop", "audience").agg(people=pl.len().cast(pl.Int64)).sort("shop", "audience")
+    names = ("buyers", "non_buyers", "suppressed")
+    return {"items": sizes} | {name: people.filter(pl.col("audience") == name).drop("audience") for name in names}

@@ -79,3 +79,14 @@ def class_shares(items: pl.DataFrame) -> pl.DataFrame:
         .select("shop", "goods_class", "items", "share", "pay_amount_fen", "amount_share")
         .sort("shop", pl.col("goods_class").replace_strict({name: n for n, name in enumerate(CLASSES)}, return_dtype=pl.Int8))
     )
+
+
+def class_facts(rows: pl.DataFrame) -> pl.DataFrame:
+    """Items a shop by class, those that have none, and those sold under cost."""
+    under_cost = (pl.col("reason") == UNDER_COST).fill_null(False)
+    return rows.group_by("shop").agg(
+        pl.len().cast(pl.Int64).alias("on_sale"),
+        (pl.col("reason").is_not_null() & ~under_cost).sum().cast(pl.Int64).alias("unsure"),
+        under_cost.sum().cast(pl.Int64).alias("flagged"),
+        *((pl.col("goods_class") == name).sum().cast(pl.Int64).alias(name) for name in CLASSES),
+    )

@@ -59,3 +59,15 @@ def _why_no_conversion() -> pl.Expr:
         .when(pl.col("buyers_or_units") > pl.col("visitors")).then(pl.format("more {} than visitors", pl.col("basis")))
         .when(pl.col("buyers_or_units") < 0).then(pl.format("negative {}", pl.col("basis")))
     )
+
+
+PICKED = ("shop", "item_id", "title", "visitors", "buyers_or_units", "conversion", "basis", "lower_bound", "thin", "days")
+
+
+def pick_facts(rows: pl.LazyFrame, judged: pl.DataFrame, *lists: pl.DataFrame) -> pl.DataFrame:
+    """Counts a shop: days of reports, items judged, selected (and thin among them), borderline, unknown."""
+    facts = rows.group_by("shop").agg(days=pl.col("date").n_unique()).collect()
+    thin = lists[0].group_by("shop").agg(thin=pl.col("thin").sum())
+    for name, frame in zip(("judged", "selected", "borderline", "unknown"), (judged, *lists), strict=True):
+        facts = facts.join(frame.group_by("shop").agg(pl.len().alias(name)), on="shop", how="left")
+    return facts.join(thin, on="shop", how="left")

@@ -87,3 +87,17 @@ def _rounded_up(ask: Ask) -> pl.Expr:
     numerator, denominator = ask.params.factor.as_integer_ratio()
     wanted, unit = pl.col("top") * numerator, pl.col("of") * denominator * pl.col("pack")
     return (wanted + unit - 1) // unit * pl.col("pack")
+
+
+def order_facts(known_items: pl.DataFrame, unknown: pl.DataFrame, ignored: pl.DataFrame) -> pl.DataFrame:
+    """Counts a shop: items to order, pieces and money of them, items without cost, lower bounds, unknown items, rows ignored."""
+    totals = known_items.group_by("shop").agg(
+        items=pl.len().cast(pl.Int64),
+        units=pl.col("quantity").sum(),
+        order_fen=pl.col("order_fen").sum(),
+        uncosted=(pl.col("cost_fen").is_null() & (pl.col("quantity") > 0)).sum().cast(pl.Int64),
+        bounds=pl.col("lower_bound").sum().cast(pl.Int64),
+    )
+    rest = unknown.group_by("shop").agg(unknown=pl.len().cast(pl.Int64))
+    dropped = ignored.group_by("shop").agg(ignored=pl.len().cast(pl.Int64))
+    return totals.join(rest, on="shop", how="full", coalesce=True).join(dropped, on="shop", how="full", coalesce=True)

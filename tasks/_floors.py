@@ -30,3 +30,14 @@ def why_no_floor() -> pl.Expr:
         .when(pl.col("price_fen").is_null()).then(pl.lit("price unknown"))
         .when(pl.col("price_fen") <= 0).then(pl.lit("price not positive"))
     )  # fmt: skip
+
+
+def floor_facts(items: pl.DataFrame) -> pl.DataFrame:
+    """Counts a shop: items on sale, those with a floor, those under it, and the lowest margin."""
+    sure = pl.col("reason").is_null()
+    return items.group_by("shop").agg(
+        items=pl.len().cast(pl.Int64),
+        sure=sure.sum().cast(pl.Int64),
+        below=(sure & (pl.col("price_fen") < pl.col("floor_fen"))).sum().cast(pl.Int64),
+        worst=pl.col("margin").filter(sure).min(),
+    )

@@ -36,3 +36,14 @@ def need_sums(matrix: pl.DataFrame) -> pl.DataFrame:
         unsure=pl.col("reason").is_not_null().sum().cast(pl.Int64),
     )
     return sums.sort("shop", "weight", "need", descending=[False, True, False], nulls_last=True)
+
+
+def coverage_facts(frames: Frames, ask: Ask, matrix: pl.DataFrame) -> pl.DataFrame:
+    """Needs a shop, its gaps, the weightiest of them, gaps that may be none, and items in the catalogue."""
+    gap = pl.col("items_on_sale") < ask.params.min_items
+    needs = need_sums(matrix).group_by("shop", maintain_order=True).agg(
+        needs=pl.len().cast(pl.Int64), gaps=gap.sum().cast(pl.Int64), heaviest=pl.col("need").filter(gap).first(),
+        unsure=(gap & (pl.col("unsure") > 0)).sum().cast(pl.Int64),
+    )  # fmt: skip
+    goods = known(frames, "items", ask).group_by("shop").agg(goods=pl.len().cast(pl.Int64)).collect()
+    return needs.join(goods, on="shop", how="full", coalesce=True)

@@ -5,7 +5,7 @@ import polars as pl
 from ecops.automation import Ask, Frames
 from tasks._orders import effective_orders
 from tasks._rows import has_happened, instant, known
-from tasks._waiting import waiting_orders
+from tasks._waiting import waiting_facts, waiting_orders
 from tasks._waybills import parcels_sent
 from tasks._windows import Window
 
@@ -118,3 +118,19 @@ def sent_lately(frames: Frames, ask: Ask, window: Window, reused: pl.DataFrame) 
     rows = rows.rename({"left_at": "shipped_at"}).with_columns(reason=wrong)
     columns = ("shop", "order_id", "buyer_id", "parcel_id", "carrier", "shipped_at")
     return rows.filter(pl.col("reason").is_null()).select(columns), rows.filter(pl.col("reason").is_not_null()).select(*columns, "reason")
+
+
+def priority_facts(frames: Frames, ask: Ask, rows: pl.DataFrame, others: pl.DataFrame, lists: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """Counts a shop beside those of all waiting orders."""
+    free = pl.col("reason").is_null()
+    sums = rows.group_by("shop").agg(
+        pick=free.sum().cast(pl.Int64), late=(free & (pl.col("state") == "overdue")).sum().cast(pl.Int64),
+        lineless=(free & pl.col("lines").is_null()).sum().cast(pl.Int64), units=pl.col("units").filter(free).sum(),
+        unsure=(free & pl.col("lines").is_not_null() & pl.col("units").is_null()).sum().cast(pl.Int64),
+    )  # fmt: skip
+    due = others.group_by("shop").agg(others_due=pl.col("state").is_in(("overdue", "soon")).sum().cast(pl.Int64))
+    parcels = known(frames, "parcels", ask).group_by("shop").agg(parcels=pl.len().cast(pl.Int64)).collect()
+    facts = waiting_facts(frames, ask, rows.select("shop", "state", "age_hours"))
+    for part in (sums, due, parcels, *(frame.group_by("shop").agg(pl.len().cast(pl.Int64).alias(f"{name}_rows")) for name, frame in lists.items())):
+        facts = facts.join(part, on="shop", how="left")
+    return facts

@@ -8,7 +8,7 @@ from ecops.automation import Ask, Frames
 from ecops.formulae.bounds import wilson_lower, wilson_upper
 from tasks._orders import effective_orders
 from tasks._rows import has_happened, instant, known
-from tasks._windows import DAY, Window, today
+from tasks._windows import DAY, Window, resolve, today
 
 
 def presale_parts(frames: Frames, ask: Ask, window: Window, final_until: datetime) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -121,3 +121,31 @@ def _wish_list(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
         .sort("shop", "cart_users", "fav_users", "item_id", descending=[False, True, True, False])
         .collect()
     )
+
+
+def presale_window(ask: Ask) -> tuple[tuple[Window, datetime] | None, str, str]:
+    """When deposits are paid and until when the rest; None with what is missing. The window may still run."""
+    ends = {name: resolve(getattr(ask.params, name), ask) for name in ("since", "until", "final_until")}
+    for name, end in ends.items():
+        if end is None:
+            text = getattr(ask.params, name)
+            return None, f"{name}: {text!r} is neither an anchor of the run nor a date", f"{name}：“{text}”既不是本次运行的锚点也不是日期"
+    if not ends["since"] < ends["until"] <= ends["final_until"]:
+        return None, "until: since, until and final_until do not follow each other", "until：since、until、final_until没有先后"
+    if ends["since"] > ask.as_of:
+        return None, f"since: deposits begin {ends['since'].isoformat()}", f"since：定金{ends['since'].isoformat()}才开始"
+    return (Window(ends["since"], ends["until"]), ends["final_until"]), "", ""
+
+
+def presale_lists(orders: pl.DataFrame, funnel: pl.DataFrame, wishes: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The lists of the answer, the orders by the stage they are in."""
+    reason = (
+        pl.when(pl.col("stage") == "no_deposit").then(pl.lit("paid without a known deposit")).otherwise(pl.lit("what was paid is the deposit alone"))
+    )
+    columns = ("shop", "order_id", "buyer_id", "deposit_at", "deposit_fen", "total_fen")
+    return {
+        "items": orders.filter(pl.col("stage") == "open").select(columns).sort("shop", "deposit_at", "order_id"),
+        "funnel": funnel,
+        "suspects": orders.filter(pl.col("stage").is_in(("no_deposit", "only_deposit"))).select(*columns, "paid_at", reason=reason).sort("shop", "order_id"),
+        "wish_list": wishes,
+    }

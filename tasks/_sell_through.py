@@ -1,5 +1,6 @@
 """How much of its stock an item sold, and why that cannot be said of some items."""
 
+from collections.abc import Iterable
 from typing import Literal
 
 import polars as pl
@@ -106,3 +107,22 @@ def fate_of(ask: Ask) -> pl.Expr:
         .when(enough).then(pl.lit("kept"))
         .otherwise(pl.lit("items"))
     )  # fmt: skip
+
+
+_CULLED = (
+    "shop", "item_id", "title", "units_sold", "opening_units", "received_units", "available_units", "sell_through",
+    "reported_days", "stock_days", "listed_on", "campaign_booked",
+)  # fmt: skip
+
+
+CULL_LISTS = {
+    "items": _CULLED,
+    "unknown_items": ("shop", "item_id", "title", "reason"),
+    "excluded": ("shop", "item_id", "title", "reason", "listed_on", "sell_through"),
+    "flagged": (*_CULLED, "reason"),
+}
+
+
+def fate_counts(fate: pl.DataFrame, names: Iterable[str] = ("items", "kept", "unknown_items", "excluded", "flagged")) -> pl.DataFrame:
+    """How many rows of each fate a shop has."""
+    return fate.group_by("shop").agg((pl.col("fate") == name).sum().cast(pl.Int64).alias(name) for name in names)

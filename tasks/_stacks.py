@@ -56,3 +56,21 @@ _STACKED = (
     "shop", "item_id", "title", "price_fen", "alone_fen", "worst_fen", "buyer_fen", "floor_fen", "short_fen", "full_cost_fen", "under_cost",
     "margin", "margin_without_commission", "offers",
 )  # fmt: skip
+
+
+def stacked_lists(prices: pl.DataFrame, problems: pl.DataFrame, unknown: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """The lists of the answer; those under their floor first."""
+    return {"items": prices.filter(pl.col("short_fen") > 0), "prices": prices, "problems": problems, "unknown_items": unknown}
+
+
+def stack_facts(prices: pl.DataFrame, problems: pl.DataFrame, unknown: pl.DataFrame, offered: pl.DataFrame) -> pl.DataFrame:
+    """Counts a shop: prices judged, under their floor, under cost, the lowest margin, offers that cannot be right, items unknown."""
+    counted = prices.group_by("shop").agg(
+        judged=pl.len().cast(pl.Int64),
+        below=(pl.col("short_fen") > 0).sum().cast(pl.Int64),
+        under_cost=pl.col("under_cost").sum().cast(pl.Int64),
+        lowest=pl.col("margin").min(),
+    )
+    for name, frame in (("problems", problems), ("unknown", unknown)):
+        counted = counted.join(frame.group_by("shop").agg(pl.len().cast(pl.Int64).alias(name)), on="shop", how="full", coalesce=True)
+    return counted.join(offered, on="shop", how="full", coalesce=True)

@@ -132,10 +132,10 @@ def _checks(ask: Ask) -> list[tuple[pl.Expr, pl.Expr, pl.Expr]]:
     """(holds an item back when true, English, Chinese): what is not known holds it back as what is wrong does."""
     blank = {name: pl.col(name).str.replace_all(r"<[^>]*>|&nbsp;", "").str.strip_chars().fill_null("") == "" for name in ("title", "detail_text")}
     width, price, stock = title_width(pl.col("title")), pl.col("price_fen"), pl.col("stock_units")
-    least = ask.params.min_stock
+    least, most = ask.params.min_stock, ask.params.title_width
     said = [
         (blank["title"], "no title", "缺标题"),
-        ((width > ask.params.title_width).fill_null(False), pl.format(f"title {{}} wide, {ask.params.title_width} at most", width), pl.format(f"标题{{}}字符，最多{ask.params.title_width}", width)),
+        ((width > most).fill_null(False), pl.format(f"title {{}} wide, {most} at most", width), pl.format(f"标题{{}}字符，最多{most}", width)),
         (price.is_null(), "price unknown", "缺价格"),
         ((price <= 0).fill_null(False), "price not positive", "价格不是正数"),
         (stock.is_null(), "stock unknown", "库存未知"),
@@ -149,3 +149,13 @@ def _checks(ask: Ask) -> list[tuple[pl.Expr, pl.Expr, pl.Expr]]:
 
 def _text(text: pl.Expr | str) -> pl.Expr:
     return pl.lit(text) if isinstance(text, str) else text
+
+
+def train_facts(frames: Frames, ask: Ask, rows: pl.DataFrame) -> pl.DataFrame:
+    """Items a shop: in the catalogue, on board, waiting, and new ones without a count of stock."""
+    goods = known(frames, "items", ask).group_by("shop").agg(goods=pl.len().cast(pl.Int64)).collect()
+    boards, counted = pl.col("missing") == "", pl.col("stock_units").is_not_null()
+    sums = rows.group_by("shop").agg(
+        boards=boards.sum().cast(pl.Int64), waits=(~boards).sum().cast(pl.Int64), uncounted=(~counted).sum().cast(pl.Int64)
+    )
+    return goods.join(sums, on="shop", how="left")

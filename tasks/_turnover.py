@@ -93,3 +93,21 @@ def _alert(ask: Ask) -> pl.Expr:
         .when((sold == 0) & (pl.col("stock_units") > 0)).then(pl.lit("no_sales"))
         .when((sold > 0) & (stock > ask.params.high_cover.days * sold)).then(pl.lit("slow"))
     )  # fmt: skip
+
+
+TURNED = (
+    "shop", "item_id", "title", "alert", "stock_units", "units_sold", "selling_days", "cover_days", "average_stock", "turns", "turn_days",
+    "coming_units", "counted_on", "last_sold_on", "last_received_on", "stock_value_fen",
+)  # fmt: skip
+
+
+def turnover_facts(rows: pl.DataFrame) -> pl.DataFrame:
+    """Items a shop by alert, those that cannot be judged, and the sums of stock and sales."""
+    sure = pl.col("reason").is_null()
+    return rows.group_by("shop").agg(
+        sure.sum().cast(pl.Int64).alias("sure"),
+        (~sure).sum().cast(pl.Int64).alias("unsure"),
+        pl.col("stock_units").filter(sure).sum().alias("stock_units"),
+        pl.col("units_sold").filter(sure).sum().alias("units_sold"),
+        *((pl.col("alert") == name).sum().cast(pl.Int64).alias(name) for name in ALERTS),
+    )

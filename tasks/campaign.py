@@ -12,19 +12,19 @@ from ecops.automation import Answer, Ask, Fen, Frames, Params, Percent, automati
 from ecops.copyscan import BLOCK, REVIEW
 from ecops.quantity import parse_percent
 from ecops.shop.kinds import KINDS
-from tasks._audiences import audience_facts, campaign_people
+from tasks._audiences import audience_facts, audience_lists, campaign_people
 from tasks._calendar import calendar_of, windows_of
 from tasks._clashes import dated, offers_kept, own_clashes, strange_dates, wave_clashes, windows_shown
-from tasks._conversions import days_in_window, item_conversions, titled
+from tasks._conversions import PICKED, days_in_window, item_conversions, pick_facts, titled
 from tasks._curves import curves_of, past_openings, past_shares
 from tasks._hours import rows_of_days
 from tasks._pace import newest_hours, pace_of, watched_hours
-from tasks._picking import pick_list, picking, sent_lately, to_pick, to_stop
-from tasks._presale import presale_parts
+from tasks._picking import pick_list, picking, priority_facts, sent_lately, to_pick, to_stop
+from tasks._presale import presale_lists, presale_parts, presale_window
 from tasks._raises import raises
 from tasks._readiness import PASS, Check, asked, by_check, rows_of
 from tasks._rows import at_least, duration_text, instant, known, percent, percent_text, yuan
-from tasks._stacks import stacked_prices
+from tasks._stacks import stack_facts, stacked_lists, stacked_prices
 from tasks._verdicts import Lack, of_every_shop, unknown_for_all, verdicts
 from tasks._waiting import waiting_facts, waiting_orders
 from tasks._waybills import reused_waybills
@@ -73,23 +73,11 @@ def pick_items(frames: Frames, ask: Ask) -> Answer:
     near = at_least(pl.col("buyers_or_units"), pl.col("visitors"), ask.params.min_conversion - ask.params.near)
     judged = pl.col("reason").is_null()
     listed = titled(rows, items.filter(~judged | near))
-    selected, borderline = listed.filter(judged, passes).select(_PICKED), listed.filter(judged, ~passes).select(_PICKED)
+    selected, borderline = listed.filter(judged, passes).select(PICKED), listed.filter(judged, ~passes).select(PICKED)
     unknown = listed.filter(~judged).select("shop", "item_id", "title", "visitors", "days", "reason")
-    facts = _pick_facts(rows, items.filter(judged), selected, borderline, unknown)
+    facts = pick_facts(rows, items.filter(judged), selected, borderline, unknown)
     facts = of_every_shop(ask, facts).with_columns(pl.exclude("shop").fill_null(0))
     return Answer(_pick_verdicts(facts, ask), {"items": selected, "borderline": borderline, "unknown_items": unknown})
-
-
-_PICKED = ("shop", "item_id", "title", "visitors", "buyers_or_units", "conversion", "basis", "lower_bound", "thin", "days")
-
-
-def _pick_facts(rows: pl.LazyFrame, judged: pl.DataFrame, *lists: pl.DataFrame) -> pl.DataFrame:
-    """Counts a shop: days of reports, items judged, selected (and thin among them), borderline, unknown."""
-    facts = rows.group_by("shop").agg(days=pl.col("date").n_unique()).collect()
-    thin = lists[0].group_by("shop").agg(thin=pl.col("thin").sum())
-    for name, frame in zip(("judged", "selected", "borderline", "unknown"), (judged, *lists), strict=True):
-        facts = facts.join(frame.group_by("shop").agg(pl.len().alias(name)), on="shop", how="left")
-    return facts.join(thin, on="shop", how="left")
 
 
 def _pick_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
@@ -275,27 +263,11 @@ def stack_prices(frames: Frames, ask: Ask) -> Answer:
     if lacking or span[0] >= span[1]:
         said = f"{lacking[0]}: {getattr(ask.params, lacking[0])!r} is neither an anchor of the run nor a date" if lacking else "since: not before until"
         zh = f"{lacking[0]}：“{getattr(ask.params, lacking[0])}”既不是本次运行的锚点也不是日期" if lacking else "since不早于until"
-        return Answer(unknown_for_all(ask, said, zh), _stacked_lists(*stacked_prices({}, ask, Window(ask.as_of, ask.as_of + HOUR))))
+        return Answer(unknown_for_all(ask, said, zh), stacked_lists(*stacked_prices({}, ask, Window(ask.as_of, ask.as_of + HOUR))))
     prices, problems, unknown = stacked_prices(frames, ask, Window(*span))
     offered = known(frames, "promotions", ask).group_by("shop").agg(offers=pl.len().cast(pl.Int64)).collect()
-    facts = of_every_shop(ask, _stack_facts(prices, problems, unknown, offered)).with_columns(pl.exclude("shop", "lowest").fill_null(0))
-    return Answer(_stack_verdicts(facts, ask), _stacked_lists(prices, problems, unknown))
-
-
-def _stacked_lists(prices: pl.DataFrame, problems: pl.DataFrame, unknown: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    return {"items": prices.filter(pl.col("short_fen") > 0), "prices": prices, "problems": problems, "unknown_items": unknown}
-
-
-def _stack_facts(prices: pl.DataFrame, problems: pl.DataFrame, unknown: pl.DataFrame, offered: pl.DataFrame) -> pl.DataFrame:
-    counted = prices.group_by("shop").agg(
-        judged=pl.len().cast(pl.Int64),
-        below=(pl.col("short_fen") > 0).sum().cast(pl.Int64),
-        under_cost=pl.col("under_cost").sum().cast(pl.Int64),
-        lowest=pl.col("margin").min(),
-    )
-    for name, frame in (("problems", problems), ("unknown", unknown)):
-        counted = counted.join(frame.group_by("shop").agg(pl.len().cast(pl.Int64).alias(name)), on="shop", how="full", coalesce=True)
-    return counted.join(offered, on="shop", how="full", coalesce=True)
+    facts = of_every_shop(ask, stack_facts(prices, problems, unknown, offered)).with_columns(pl.exclude("shop", "lowest").fill_null(0))
+    return Answer(_stack_verdicts(facts, ask), stacked_lists(prices, problems, unknown))
 
 
 def _stack_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
@@ -358,42 +330,15 @@ def presale(frames: Frames, ask: Ask) -> Answer:
     `items`: the open orders, to remind; `suspects`: paid without a deposit, or paid no more than the deposit, which is not
     counted as a final payment; `wish_list`: favourites and carts by item against the days before.
     """
-    span, missing, zh = _presale_window(ask)
+    span, missing, zh = presale_window(ask)
     if span is None:
-        return Answer(unknown_for_all(ask, missing, zh), _presale_lists(*presale_parts({}, ask, Window(ask.as_of - DAY, ask.as_of), ask.as_of)))
+        return Answer(unknown_for_all(ask, missing, zh), presale_lists(*presale_parts({}, ask, Window(ask.as_of - DAY, ask.as_of), ask.as_of)))
     orders, funnel, wishes = presale_parts(frames, ask, *span)
     told = known(frames, "orders", ask).group_by("shop").agg(orders=pl.len().cast(pl.Int64), told=pl.col("presale").is_not_null().sum().cast(pl.Int64))
     facts = of_every_shop(ask, told.collect().join(funnel, on="shop", how="full", coalesce=True)).with_columns(
         pl.col("orders", "told", "deposits", "finals", "open", "lost", "suspects", "gmv_fen", "deposit_fen", "past", "locked_fen").fill_null(0)
     )
-    return Answer(_presale_verdicts(facts, ask, span[1]), _presale_lists(orders, funnel, wishes))
-
-
-def _presale_window(ask: Ask) -> tuple[tuple[Window, datetime] | None, str, str]:
-    """When deposits are paid and until when the rest; None with what is missing. The window may still run."""
-    ends = {name: resolve(getattr(ask.params, name), ask) for name in ("since", "until", "final_until")}
-    for name, end in ends.items():
-        if end is None:
-            text = getattr(ask.params, name)
-            return None, f"{name}: {text!r} is neither an anchor of the run nor a date", f"{name}：“{text}”既不是本次运行的锚点也不是日期"
-    if not ends["since"] < ends["until"] <= ends["final_until"]:
-        return None, "until: since, until and final_until do not follow each other", "until：since、until、final_until没有先后"
-    if ends["since"] > ask.as_of:
-        return None, f"since: deposits begin {ends['since'].isoformat()}", f"since：定金{ends['since'].isoformat()}才开始"
-    return (Window(ends["since"], ends["until"]), ends["final_until"]), "", ""
-
-
-def _presale_lists(orders: pl.DataFrame, funnel: pl.DataFrame, wishes: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    reason = (
-        pl.when(pl.col("stage") == "no_deposit").then(pl.lit("paid without a known deposit")).otherwise(pl.lit("what was paid is the deposit alone"))
-    )
-    columns = ("shop", "order_id", "buyer_id", "deposit_at", "deposit_fen", "total_fen")
-    return {
-        "items": orders.filter(pl.col("stage") == "open").select(columns).sort("shop", "deposit_at", "order_id"),
-        "funnel": funnel,
-        "suspects": orders.filter(pl.col("stage").is_in(("no_deposit", "only_deposit"))).select(*columns, "paid_at", reason=reason).sort("shop", "order_id"),
-        "wish_list": wishes,
-    }
+    return Answer(_presale_verdicts(facts, ask, span[1]), presale_lists(orders, funnel, wishes))
 
 
 def _presale_verdicts(facts: pl.DataFrame, ask: Ask, final_until: datetime) -> pl.DataFrame:
@@ -724,7 +669,7 @@ def priority_orders(frames: Frames, ask: Ask) -> Answer:
     }  # fmt: skip
     if window is None:
         return Answer(unknown_for_all(ask, missing, zh), lists)
-    facts = of_every_shop(ask, _priority_facts(frames, ask, rows, others, lists)).with_columns(pl.exclude("shop", "newest_at", "oldest").fill_null(0))
+    facts = of_every_shop(ask, priority_facts(frames, ask, rows, others, lists)).with_columns(pl.exclude("shop", "newest_at", "oldest").fill_null(0))
     return Answer(_priority_verdicts(facts, ask), lists)
 
 
@@ -740,22 +685,6 @@ def _campaign_begun(ask: Ask) -> tuple[Window | None, str, str]:
     if ends["since"] > ask.as_of:
         return None, f"since: the campaign begins {ends['since'].isoformat()}", f"since：活动{ends['since'].isoformat()}才开始"
     return Window(ends["since"], ends["until"]), "", ""
-
-
-def _priority_facts(frames: Frames, ask: Ask, rows: pl.DataFrame, others: pl.DataFrame, lists: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """Counts a shop beside those of all waiting orders."""
-    free = pl.col("reason").is_null()
-    sums = rows.group_by("shop").agg(
-        pick=free.sum().cast(pl.Int64), late=(free & (pl.col("state") == "overdue")).sum().cast(pl.Int64),
-        lineless=(free & pl.col("lines").is_null()).sum().cast(pl.Int64), units=pl.col("units").filter(free).sum(),
-        unsure=(free & pl.col("lines").is_not_null() & pl.col("units").is_null()).sum().cast(pl.Int64),
-    )  # fmt: skip
-    due = others.group_by("shop").agg(others_due=pl.col("state").is_in(("overdue", "soon")).sum().cast(pl.Int64))
-    parcels = known(frames, "parcels", ask).group_by("shop").agg(parcels=pl.len().cast(pl.Int64)).collect()
-    facts = waiting_facts(frames, ask, rows.select("shop", "state", "age_hours"))
-    for part in (sums, due, parcels, *(frame.group_by("shop").agg(pl.len().cast(pl.Int64).alias(f"{name}_rows")) for name, frame in lists.items())):
-        facts = facts.join(part, on="shop", how="left")
-    return facts
 
 
 def _priority_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
@@ -905,16 +834,10 @@ def audiences(frames: Frames, ask: Ask) -> Answer:
     """
     window, missing, zh = window_of(ask.params.since, ask.params.until, ask)
     if window is None:
-        return Answer(unknown_for_all(ask, missing, zh), _audience_lists(campaign_people({}, ask, Window(ask.as_of, ask.as_of))))
+        return Answer(unknown_for_all(ask, missing, zh), audience_lists(campaign_people({}, ask, Window(ask.as_of, ask.as_of))))
     people = campaign_people(frames, ask, window)
     facts = of_every_shop(ask, audience_facts(frames, ask, people)).with_columns(pl.exclude("shop").fill_null(0))
-    return Answer(_audience_verdicts(facts, ask), _audience_lists(people))
-
-
-def _audience_lists(people: pl.DataFrame) -> dict[str, pl.DataFrame]:
-    sizes = people.group_by("shop", "audience").agg(people=pl.len().cast(pl.Int64)).sort("shop", "audience")
-    names = ("buyers", "non_buyers", "suppressed")
-    return {"items": sizes} | {name: people.filter(pl.col("audience") == name).drop("audience") for name in names}
+    return Answer(_audience_verdicts(facts, ask), audience_lists(people))
 
 
 def _audience_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:

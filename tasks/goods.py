@@ -1,6 +1,5 @@
 """Goods: what each item is for, what is missing, what it must cost at least, what to order, launch, re-price, rework and remove."""
 
-from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Literal
@@ -10,17 +9,17 @@ from pydantic import Field, model_validator
 
 from ecops.automation import Answer, Ask, Fen, Frames, Params, Percent, automation
 from ecops.shop.kinds import ALL
-from tasks._classes import CLASSES, UNDER_COST, class_shares, classed
-from tasks._first_stock import competitor_figures, stock_orders
-from tasks._floors import priced
+from tasks._classes import CLASSES, UNDER_COST, class_facts, class_shares, classed
+from tasks._first_stock import competitor_figures, order_facts, stock_orders
+from tasks._floors import floor_facts, priced
 from tasks._locks import Locks, has_calendar
-from tasks._needs import need_matrix, need_sums
+from tasks._needs import coverage_facts, need_matrix, need_sums
 from tasks._protection import liabilities, price_moves, protected_lines, protection_facts
 from tasks._repricing import PROPOSED, REPRICED, proposal, reprice_facts, rival_offers, triggered
 from tasks._rows import duration_text, known, percent, percent_text, yuan
-from tasks._sell_through import fate_of, report_days, sell_through
-from tasks._trains import Train, TimeOfDay, Weekdays, next_trains, passengers
-from tasks._turnover import ALERTS, turned
+from tasks._sell_through import CULL_LISTS, fate_counts, fate_of, report_days, sell_through
+from tasks._trains import TimeOfDay, Train, Weekdays, next_trains, passengers, train_facts
+from tasks._turnover import ALERTS, TURNED, turned, turnover_facts
 from tasks._verdicts import Lack, of_every_shop, verdicts
 from tasks._weak_pages import against_others, carts_of_items, titles_to_mend
 from tasks._windows import DayWindow, Days, days_before, today
@@ -62,26 +61,10 @@ def cull(frames: Frames, ask: Ask) -> Answer:
     items = sell_through(frames, ask, window)
     reported = report_days(frames, ask, window)
     fate = items.with_columns(fate=fate_of(ask)).sort("shop", "sell_through", "item_id", nulls_last=True)
-    lists = {name: fate.filter(pl.col("fate") == name).select(columns) for name, columns in _CULL_LISTS.items()}
-    facts = reported.join(_fate_counts(fate), on="shop", how="full", coalesce=True)
+    lists = {name: fate.filter(pl.col("fate") == name).select(columns) for name, columns in CULL_LISTS.items()}
+    facts = reported.join(fate_counts(fate), on="shop", how="full", coalesce=True)
     facts = of_every_shop(ask, facts).with_columns(pl.exclude("shop").fill_null(0))
     return Answer(_cull_verdicts(facts, ask, window), lists)
-
-
-_CULLED = (
-    "shop", "item_id", "title", "units_sold", "opening_units", "received_units", "available_units", "sell_through",
-    "reported_days", "stock_days", "listed_on", "campaign_booked",
-)  # fmt: skip
-_CULL_LISTS = {
-    "items": _CULLED,
-    "unknown_items": ("shop", "item_id", "title", "reason"),
-    "excluded": ("shop", "item_id", "title", "reason", "listed_on", "sell_through"),
-    "flagged": (*_CULLED, "reason"),
-}
-
-
-def _fate_counts(fate: pl.DataFrame, names: Iterable[str] = ("items", "kept", "unknown_items", "excluded", "flagged")) -> pl.DataFrame:
-    return fate.group_by("shop").agg((pl.col("fate") == name).sum().cast(pl.Int64).alias(name) for name in names)
 
 
 def _cull_verdicts(facts: pl.DataFrame, ask: Ask, window: DayWindow) -> pl.DataFrame:
@@ -149,21 +132,8 @@ def first_stock(frames: Frames, ask: Ask) -> Answer:
     ignored = figures.filter(pl.col("reason").is_not_null()).select(
         "shop", "item_id", "competitor", "competitor_item_id", "month", "monthly_sales", "reason"
     )
-    facts = of_every_shop(ask, _order_facts(known_items, unknown, ignored)).with_columns(pl.exclude("shop").fill_null(0))
+    facts = of_every_shop(ask, order_facts(known_items, unknown, ignored)).with_columns(pl.exclude("shop").fill_null(0))
     return Answer(_stock_verdicts(facts, ask), {"items": known_items, "unknown_items": unknown, "ignored": ignored})
-
-
-def _order_facts(known_items: pl.DataFrame, unknown: pl.DataFrame, ignored: pl.DataFrame) -> pl.DataFrame:
-    totals = known_items.group_by("shop").agg(
-        items=pl.len().cast(pl.Int64),
-        units=pl.col("quantity").sum(),
-        order_fen=pl.col("order_fen").sum(),
-        uncosted=(pl.col("cost_fen").is_null() & (pl.col("quantity") > 0)).sum().cast(pl.Int64),
-        bounds=pl.col("lower_bound").sum().cast(pl.Int64),
-    )
-    rest = unknown.group_by("shop").agg(unknown=pl.len().cast(pl.Int64))
-    dropped = ignored.group_by("shop").agg(ignored=pl.len().cast(pl.Int64))
-    return totals.join(rest, on="shop", how="full", coalesce=True).join(dropped, on="shop", how="full", coalesce=True)
 
 
 def _stock_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
@@ -235,18 +205,8 @@ def floor_price(frames: Frames, ask: Ask) -> Answer:
     below = items.filter(pl.col("reason").is_null(), pl.col("price_fen") < pl.col("floor_fen")).drop("reason")
     unknown = items.filter(pl.col("reason").is_not_null()).select("shop", "item_id", "title", "price_fen", "cost_fen", "reason")
     floors = items.filter(pl.col("reason").is_null()).drop("reason")
-    facts = of_every_shop(ask, _floor_facts(items)).with_columns(pl.exclude("shop").fill_null(0))
+    facts = of_every_shop(ask, floor_facts(items)).with_columns(pl.exclude("shop").fill_null(0))
     return Answer(_floor_verdicts(facts, ask), {"items": below, "unknown_items": unknown, "floors": floors})
-
-
-def _floor_facts(items: pl.DataFrame) -> pl.DataFrame:
-    sure = pl.col("reason").is_null()
-    return items.group_by("shop").agg(
-        items=pl.len().cast(pl.Int64),
-        sure=sure.sum().cast(pl.Int64),
-        below=(sure & (pl.col("price_fen") < pl.col("floor_fen"))).sum().cast(pl.Int64),
-        worst=pl.col("margin").filter(sure).min(),
-    )
 
 
 def _floor_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
@@ -313,18 +273,8 @@ def classify(frames: Frames, ask: Ask) -> Answer:
     wrong = rows.filter(pl.col("reason").is_not_null()).select("shop", "item_id", "title", "price_fen", "cost_fen", "reason")
     under_cost = pl.col("reason") == UNDER_COST
     lists = {"items": items, "classes": class_shares(items), "unknown_items": wrong.filter(~under_cost), "flagged": wrong.filter(under_cost)}
-    facts = of_every_shop(ask, _class_facts(rows)).with_columns(pl.exclude("shop").fill_null(0))
+    facts = of_every_shop(ask, class_facts(rows)).with_columns(pl.exclude("shop").fill_null(0))
     return Answer(_class_verdicts(facts, ask), lists)
-
-
-def _class_facts(rows: pl.DataFrame) -> pl.DataFrame:
-    under_cost = (pl.col("reason") == UNDER_COST).fill_null(False)
-    return rows.group_by("shop").agg(
-        pl.len().cast(pl.Int64).alias("on_sale"),
-        (pl.col("reason").is_not_null() & ~under_cost).sum().cast(pl.Int64).alias("unsure"),
-        under_cost.sum().cast(pl.Int64).alias("flagged"),
-        *((pl.col("goods_class") == name).sum().cast(pl.Int64).alias(name) for name in CLASSES),
-    )
 
 
 def _class_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
@@ -384,19 +334,9 @@ def coverage(frames: Frames, ask: Ask) -> Answer:
         .join(matrix, on=["shop", "item_id"], how="anti").join(matrix.select("shop").unique(), on="shop", how="semi").sort("shop", "item_id")
     )  # fmt: skip
     unknown = matrix.filter(pl.col("reason").is_not_null()).select("shop", "need", "item_id", "title", "reason")
-    facts = of_every_shop(ask, _coverage_facts(frames, ask, matrix)).with_columns(pl.exclude("shop", "heaviest").fill_null(0))
+    facts = of_every_shop(ask, coverage_facts(frames, ask, matrix)).with_columns(pl.exclude("shop", "heaviest").fill_null(0))
     lists = {"items": gaps, "matrix": matrix.filter(pl.col("item_id") != ALL).drop("reason"), "unknown_items": unknown, "idle": idle}
     return Answer(_coverage_verdicts(facts, ask), lists)
-
-
-def _coverage_facts(frames: Frames, ask: Ask, matrix: pl.DataFrame) -> pl.DataFrame:
-    gap = pl.col("items_on_sale") < ask.params.min_items
-    needs = need_sums(matrix).group_by("shop", maintain_order=True).agg(
-        needs=pl.len().cast(pl.Int64), gaps=gap.sum().cast(pl.Int64), heaviest=pl.col("need").filter(gap).first(),
-        unsure=(gap & (pl.col("unsure") > 0)).sum().cast(pl.Int64),
-    )  # fmt: skip
-    goods = known(frames, "items", ask).group_by("shop").agg(goods=pl.len().cast(pl.Int64)).collect()
-    return needs.join(goods, on="shop", how="full", coalesce=True)
 
 
 def _coverage_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
@@ -454,30 +394,13 @@ def turnover(frames: Frames, ask: Ask) -> Answer:
     window = days_before(ask, ask.params.window)
     rows = turned(frames, ask, window)
     lists = {
-        "items": rows.filter(pl.col("alert").is_not_null()).select(_TURNED),
-        "all": rows.filter(pl.col("reason").is_null()).select(_TURNED),
+        "items": rows.filter(pl.col("alert").is_not_null()).select(TURNED),
+        "all": rows.filter(pl.col("reason").is_null()).select(TURNED),
         "unknown_items": rows.filter(pl.col("reason").is_not_null()).select("shop", "item_id", "title", "counted_on", "stock_units", "reason"),
     }
-    facts = report_days(frames, ask, window).join(_turnover_facts(rows), on="shop", how="full", coalesce=True)
+    facts = report_days(frames, ask, window).join(turnover_facts(rows), on="shop", how="full", coalesce=True)
     facts = of_every_shop(ask, facts).with_columns(pl.exclude("shop").fill_null(0))
     return Answer(_turnover_verdicts(facts, ask, window), lists)
-
-
-_TURNED = (
-    "shop", "item_id", "title", "alert", "stock_units", "units_sold", "selling_days", "cover_days", "average_stock", "turns", "turn_days",
-    "coming_units", "counted_on", "last_sold_on", "last_received_on", "stock_value_fen",
-)  # fmt: skip
-
-
-def _turnover_facts(rows: pl.DataFrame) -> pl.DataFrame:
-    sure = pl.col("reason").is_null()
-    return rows.group_by("shop").agg(
-        sure.sum().cast(pl.Int64).alias("sure"),
-        (~sure).sum().cast(pl.Int64).alias("unsure"),
-        pl.col("stock_units").filter(sure).sum().alias("stock_units"),
-        pl.col("units_sold").filter(sure).sum().alias("units_sold"),
-        *((pl.col("alert") == name).sum().cast(pl.Int64).alias(name) for name in ALERTS),
-    )
 
 
 def _turnover_verdicts(facts: pl.DataFrame, ask: Ask, window: DayWindow) -> pl.DataFrame:
@@ -711,17 +634,8 @@ def launch_train(frames: Frames, ask: Ask) -> Answer:
         "waiting": rows.filter(~on_board).with_columns(waits_for=pl.lit(second.leaves_on)),
         "trains": shops.join(trains, how="cross", maintain_order="left_right"),
     }
-    facts = of_every_shop(ask, _train_facts(frames, ask, rows)).with_columns(pl.exclude("shop").fill_null(0))
+    facts = of_every_shop(ask, train_facts(frames, ask, rows)).with_columns(pl.exclude("shop").fill_null(0))
     return Answer(_train_verdicts(facts, ask, first, second), lists)
-
-
-def _train_facts(frames: Frames, ask: Ask, rows: pl.DataFrame) -> pl.DataFrame:
-    goods = known(frames, "items", ask).group_by("shop").agg(goods=pl.len().cast(pl.Int64)).collect()
-    boards, counted = pl.col("missing") == "", pl.col("stock_units").is_not_null()
-    sums = rows.group_by("shop").agg(
-        boards=boards.sum().cast(pl.Int64), waits=(~boards).sum().cast(pl.Int64), uncounted=(~counted).sum().cast(pl.Int64)
-    )
-    return goods.join(sums, on="shop", how="left")
 
 
 def _train_verdicts(facts: pl.DataFrame, ask: Ask, first: Train, second: Train) -> pl.DataFrame:
