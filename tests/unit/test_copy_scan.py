@@ -244,7 +244,8 @@ def test_precision_and_recall_over_all_sentences():
     blocked = sum(seen[one, BLOCK] for one in (BLOCK, REVIEW, PASS))
     recall, precision, passed = seen[BLOCK, BLOCK] / wrong, seen[BLOCK, BLOCK] / blocked, seen[PASS, PASS] / harmless
     print(f"{len(labelled)} sentences: block recall {recall:.1%} of {wrong}, precision {precision:.1%} of {blocked}; {passed:.1%} of {harmless} harmless pass")
-    assert len({text for text, _ in labelled}) == len(labelled) >= 900 and wrong >= 450 and harmless >= 450
+    assert len({text for text, _ in labelled}) == len(labelled) >= 1_300 and wrong >= 600 and harmless >= 600
+    assert all(scan(text).verdict == BLOCK for text in copy_sentences.MISSED), "one of these is harmless to the scanner now: move it"
     assert recall >= 0.98 and precision >= 0.98 and passed >= 0.98
 
 
