@@ -1,7 +1,5 @@
 """Which elements of a dimension (items, channels, customers) a change of GMV comes from."""
 
-from collections.abc import Callable
-
 import polars as pl
 
 from ecops.automation import Ask, Frames
@@ -9,7 +7,9 @@ from ecops.formulae.attribution import spread_whole
 from ecops.formulae.surprise import explanatory_power, surprise
 from ecops.shop.kinds import KINDS
 from tasks._buyers import customer_sales
-from tasks._sales import Sales, channel_sales, item_sales
+from tasks._facts import known_sum
+from tasks._sales import Sales, by_lines, channel_sales, day_sales, line_sales
+from tasks._spans import day_spans
 from tasks._verdicts import Lack, of_every_shop
 from tasks._windows import Window
 
@@ -17,7 +17,6 @@ from tasks._windows import Window
 # until they explain the second share of it.
 _EACH_EXPLAINS, _ALL_EXPLAIN = 0.1, 0.67
 DIMENSIONS = {"item": "商品", "channel": "渠道", "customer": "客群"}
-_OF: dict[str, Callable[[Frames, Ask, Window], Sales]] = {"item": item_sales, "channel": channel_sales, "customer": customer_sales}
 _NO_ELEMENTS = pl.Schema(
     {
         "shop": pl.String, "dimension": pl.String, "rank": pl.Int64, "element": pl.String, "title": pl.String, "expected_fen": pl.Int64,
@@ -36,7 +35,17 @@ def names(value: object) -> tuple[str, ...]:
 
 def sides_of(frames: Frames, ask: Ask, window: Window, base: Window) -> dict[str, tuple[Sales, Sales]]:
     """What was sold in the window and in the span before, by each dimension asked for."""
-    return {name: tuple(_OF[name](frames, ask, span) for span in (window, base)) for name in names(ask.params.dimensions)}
+    return {name: _sides(name, frames, ask, window, base) for name in names(ask.params.dimensions)}
+
+
+def _sides(name: str, frames: Frames, ask: Ask, window: Window, base: Window) -> tuple[Sales, Sales]:
+    """Both sides from the same source: orders to the second, or reports of as many whole days."""
+    if name == "customer" or (name == "item" and by_lines(window, ask)):
+        sold = customer_sales if name == "customer" else line_sales
+        return sold(frames, ask, window), sold(frames, ask, base)
+    sold = channel_sales if name == "channel" else day_sales
+    now, before = day_spans(window, base, ask)
+    return sold(frames, ask, now), sold(frames, ask, before)
 
 
 def drill_facts(sides: dict[str, tuple[Sales, Sales]], ask: Ask) -> pl.DataFrame:
@@ -96,18 +105,22 @@ def _explains() -> pl.Expr:
 
 
 def dimensions_of(elements: pl.DataFrame) -> pl.DataFrame:
-    """One row a dimension, the most surprising first: its gap, the surprise of its explaining elements, and the first of them."""
+    """One row a dimension, the most surprising first: its gap, the surprise of its explaining elements, and the first of them.
+
+    What was expected, and the gap, are null where nothing was sold before by which a target could be spread.
+    """
     explains = pl.col("explains")
     return (
         elements.group_by("shop", "dimension", maintain_order=True)
         .agg(
-            expected_fen=pl.col("expected_fen").sum(),
-            actual_fen=pl.col("actual_fen").sum(),
-            gap_fen=pl.col("gap_fen").sum(),
+            known_sum("expected_fen"),
+            pl.col("actual_fen").sum(),
+            known_sum("gap_fen"),
             surprise=pl.col("surprise").filter(explains).sum(),
             explained=pl.col("power").filter(explains).sum(),
             elements=explains.sum().cast(pl.Int64),
-            **{f"first_{name}": pl.col(name).filter(explains).first() for name in ("title", "gap_fen", "power")},
+            first_title=pl.coalesce("title", "element").filter(explains).first(),
+            **{f"first_{name}": pl.col(name).filter(explains).first() for name in ("gap_fen", "power")},
         )
         .sort("shop", "surprise", "dimension", descending=[False, True, False])
     )

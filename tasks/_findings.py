@@ -263,7 +263,8 @@ def _impossible(items: pl.DataFrame) -> pl.DataFrame:
     numbers = (pl.col("item_id"), pl.col("pay_buyers"), pl.col("visitors"))
     zh = pl.format("商品{}的支付买家{}多于访客{}，数据有误", *numbers)
     en = pl.format("item {}: {} buyers of {} visitors; the data are wrong", *numbers)
-    return rows.select(_finding("impossible", pl.col("pay_buyers") / pl.col("visitors"), 1, zh, en, pl.col("item_id")))
+    times = pl.when(pl.col("visitors") > 0).then(pl.col("pay_buyers") / pl.col("visitors"))  # of nobody there is no multiple, and infinity is no JSON
+    return rows.select(_finding("impossible", times, 1, zh, en, pl.col("item_id")))
 
 
 def period_lacks(periods: Periods, ask: Ask) -> list[Lack]:

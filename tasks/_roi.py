@@ -7,9 +7,9 @@ import polars as pl
 
 from ecops.automation import Ask, Frames
 from ecops.formulae.attribution import mix_effect, rate_effect
-from tasks._ads import ad_rows, counted_once
+from tasks._ads import USUAL_ATTRIBUTION, ad_rows, counted_once
 from tasks._verdicts import of_every_shop
-from tasks._windows import DayWindow, today
+from tasks._windows import DAY, DayWindow, today
 
 def ad_spend(frames: Frames, ask: Ask, spans: Sequence[DayWindow]) -> list[pl.DataFrame]:
     """What each channel spent and claims in each of the spans."""
@@ -52,16 +52,19 @@ def roi_shifts(now: pl.DataFrame, before: pl.DataFrame, ask: Ask, last: date) ->
     }
     total = {when: pl.col(f"spend_fen{when}").sum().over("shop") for when in ratio}
     share = {when: pl.when((total[""] > 0) & (total["_before"] > 0)).then(pl.col(f"spend_fen{when}") / total[when]) for when in ratio}
-    # a channel of one side only: its rate is the one it has, and all that it moves is mix
-    rates = ratio["_before"].fill_null(ratio[""]), ratio[""].fill_null(ratio["_before"])
+    # without spend on one side there is no rate to change: all that the channel moves is mix, deals claimed after its spend has ended included
+    both_rates, both_totals = pl.all_horizontal(one.is_not_null() for one in ratio.values()), share[""].is_not_null()
+    moved = pl.col("deal_amount_fen") / total[""] - pl.col("deal_amount_fen_before") / total["_before"]
+    mix = pl.when(both_rates).then(mix_effect(share["_before"], share[""], ratio["_before"])).otherwise(moved)
+    rate = pl.when(both_rates).then(rate_effect(share[""], ratio["_before"], ratio[""])).otherwise(0.0)
     return (
         both.with_columns(
             roi=ratio[""],
             roi_before=ratio["_before"],
             spend_share=share[""],
             spend_share_before=share["_before"],
-            mix_effect=mix_effect(share["_before"], share[""], rates[0]),
-            rate_effect=rate_effect(share[""], *rates),
+            mix_effect=pl.when(both_totals).then(mix),
+            rate_effect=pl.when(both_totals).then(rate),
             open=last + pl.duration(days=pl.col("attribution_days")) >= today(ask),
         )
         .sort("shop", "roi", "channel", descending=[False, True, False], nulls_last=True)
@@ -85,14 +88,18 @@ def roi_shifts(now: pl.DataFrame, before: pl.DataFrame, ask: Ask, last: date) ->
     )
 
 
-def roi_facts(now: pl.DataFrame, before: pl.DataFrame, items: pl.DataFrame, ask: Ask) -> pl.DataFrame:
-    """One row a shop: days, blank rows and spend of both spans, the best and the worst channel, and the sums of its channels."""
+def roi_facts(now: pl.DataFrame, before: pl.DataFrame, items: pl.DataFrame, ask: Ask, last: date) -> pl.DataFrame:
+    """One row a shop: days, blank rows and spend of both spans, the best and the worst channel, and the sums of its channels.
+
+    `open` where a channel with spend is; one that does not say how long deals are claimed is taken to claim them as long as any does.
+    """
     cover = [_ad_cover(side, when) for side, when in ((now, "now"), (before, "before"))]
     facts = of_every_shop(ask, cover[0].join(cover[1], on="shop", how="full", coalesce=True)).with_columns(pl.exclude("shop").fill_null(0))
     best = items.filter(pl.col("roi").is_not_null()).group_by("shop", maintain_order=True).agg(
         best=pl.col("channel").first(), best_roi=pl.col("roi").first(), worst=pl.col("channel").last(), worst_roi=pl.col("roi").last()
     )  # fmt: skip
-    sums = items.group_by("shop").agg(pl.col("mix_effect", "rate_effect", "spend_fen", "deal_amount_fen").sum(), open=pl.col("open").any())
+    still_open = (pl.col("spend_fen") > 0) & pl.col("open").fill_null(last + USUAL_ATTRIBUTION * DAY >= today(ask))
+    sums = items.group_by("shop").agg(pl.col("mix_effect", "rate_effect", "spend_fen", "deal_amount_fen").sum(), open=still_open.any())
     return facts.join(best, on="shop", how="left").join(sums, on="shop", how="left")
 
 

@@ -65,9 +65,10 @@ def script_arms(inquiries: pl.DataFrame, ask: Ask) -> pl.DataFrame:
 
 
 def script_facts(inquiries: pl.DataFrame, arms: pl.DataFrame, ask: Ask) -> pl.DataFrame:
-    """One row a shop: the control, its strongest challenger, how the scripts were given out, and the smallest arm."""
-    shifts = inquiries.group_by("shop", "agent", "shift").agg(scripts=pl.col("script").n_unique())
-    agents = inquiries.group_by("shop", "agent").agg(scripts=pl.col("script").n_unique())
+    """One row a shop: the control, its strongest challenger, how the scripts were given out (null: no agent is named), and the smallest arm."""
+    named = inquiries.drop_nulls("agent")
+    shifts = named.group_by("shop", "agent", "shift").agg(scripts=pl.col("script").n_unique())
+    agents = named.group_by("shop", "agent").agg(scripts=pl.col("script").n_unique())
     mixed = (
         shifts.group_by("shop")
         .agg(mixed=(pl.col("scripts") > 1).any())

@@ -3,12 +3,24 @@
 from datetime import timedelta
 
 from ecops.automation import Ask
-from tasks._windows import DayWindow, Window, last_midnight, resolve
+from tasks._windows import DAY, DayWindow, Window, last_midnight, resolve
 
 
 def whole_days(window: Window, ask: Ask) -> DayWindow:
     """The whole local days a window touches, without today, which is not over; at least its first."""
     return Window(window.since, max(min(window.until, last_midnight(ask)), window.since + timedelta(microseconds=1))).dates(ask)
+
+
+def day_spans(window: Window, base: Window, ask: Ask) -> tuple[DayWindow, DayWindow]:
+    """The whole local days of a window, and as many to compare them with: those just before it, or from the first of the base that `before` names.
+
+    Two spans that meet in the middle of a day would both be widened to it: the day would be compared with itself.
+    """
+    now = whole_days(window, ask)
+    first = now.first - now.days * DAY
+    if ask.params.before is not None:
+        first = min(first, base.dates(ask).first)
+    return now, DayWindow(first, first + (now.days - 1) * DAY)
 
 
 def base_of(window: Window, ask: Ask) -> Window | None:

@@ -21,7 +21,7 @@ from tasks._rows import at_least, instant, known, local_date, percent, percent_t
 from tasks._sales import NO_SALES, Sales, item_sales, ranked
 from tasks._scripts import DESIGNS, inquiries_of, script_arms, script_facts
 from tasks._sections import next_plan, section_answers, section_facts, section_rows
-from tasks._spans import base_of, no_base, whole_days
+from tasks._spans import base_of, day_spans, no_base, whole_days
 from tasks._verdicts import Lack, of_every_shop, unknown_for_all, verdicts
 from tasks._windows import DAY, HOUR, Days, DayWindow, Span, Window, days_before, today, window_of
 
@@ -236,7 +236,7 @@ def drill(frames: Frames, ask: Ask) -> Answer:
 def _drill_verdicts(facts: pl.DataFrame, ask: Ask, sides: dict[str, tuple[Sales, Sales]]) -> pl.DataFrame:
     dimension = pl.col("dimension").replace_strict(DIMENSIONS, default=None, return_dtype=pl.String)
     title, power, money = pl.col("first_title"), percent(pl.col("first_power")), yuan(pl.col("first_gap_fen"))
-    none = pl.col("first_power").is_null()
+    none, nothing = pl.col("first_power").is_null(), pl.col("dimension").is_null()
     change = yuan(pl.col("gap_fen"))
     return verdicts(
         ask,
@@ -251,8 +251,8 @@ def _drill_verdicts(facts: pl.DataFrame, ask: Ask, sides: dict[str, tuple[Sales,
             *(lack for name, pair in sides.items() for lack in drill_lacks(name, *pair)),
             Lack(
                 pl.all_horizontal(pl.col(f"{name}_whole") for name in sides) & pl.col("gap_fen").is_null(),
-                "no GMV on either side",
-                "两期都没有销售额",
+                pl.when(nothing).then(pl.lit("no GMV on either side")).otherwise(pl.lit("no GMV before the window to spread the target by")),
+                pl.when(nothing).then(pl.lit("两期都没有销售额")).otherwise(pl.lit("对比期没有销售额，目标无法拆分")),
             ),
         ],
     )
@@ -292,13 +292,13 @@ def channels(frames: Frames, ask: Ask) -> Answer:
     base = base_of(window, ask) if window else None
     if base is None:
         return Answer(unknown_for_all(ask, *no_base(ask, missing, zh)), {"items": roi_shifts(no_spend(), no_spend(), ask, today(ask))})
-    spans = [whole_days(span, ask) for span in (window, base)]
+    spans = day_spans(window, base, ask)
     now, before = ad_spend(frames, ask, spans)
     items = roi_shifts(now.filter(pl.col("blank") == 0), before.filter(pl.col("blank") == 0), ask, spans[0].last)
-    return Answer(_channel_verdicts(roi_facts(now, before, items, ask), ask, spans), {"items": items})
+    return Answer(_channel_verdicts(roi_facts(now, before, items, ask, spans[0].last), ask, spans), {"items": items})
 
 
-def _channel_verdicts(facts: pl.DataFrame, ask: Ask, spans: list[DayWindow]) -> pl.DataFrame:
+def _channel_verdicts(facts: pl.DataFrame, ask: Ask, spans: tuple[DayWindow, DayWindow]) -> pl.DataFrame:
     days, blank = (pl.col("days_now"), pl.col("days_before")), pl.col("blank_now") + pl.col("blank_before")
     wanted = tuple(span.days for span in spans)
     roi = (pl.col("deal_amount_fen") / pl.col("spend_fen")).round(2)
@@ -381,7 +381,7 @@ def _new_verdicts(facts: pl.DataFrame, ask: Ask, window: Window) -> pl.DataFrame
         lacks=[
             Lack(orders == 0, "orders: none paid in the window", "缺订单：窗口内没有已付款订单"),
             Lack(
-                (orders > 0) & ~at_least(orders - masked, orders, 1 - ask.params.max_masked),
+                (orders > 0) & (~at_least(orders - masked, orders, 1 - ask.params.max_masked) | (all_known == 0)),
                 pl.format("orders.buyer_id: masked in {} of {} orders", masked, orders),
                 pl.format("{}/{}单的买家ID被隐藏，需导出含买家ID的订单", masked, orders),
             ),
@@ -569,8 +569,8 @@ def experiments(frames: Frames, ask: Ask) -> Answer:
 
 def _experiment_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
     arms, least, needed, line = pl.col("arms").fill_null(0), pl.col("least").fill_null(0), ask.params.min_inquiries, percent_text(ask.params.lift)
-    shares = (percent(pl.col(name)) for name in ("conversion", "base_conversion", "lift"))
-    numbers = (pl.col("script"), pl.col("base"), *shares, pl.col("z").round(2))
+    shares = (percent(pl.col(name)).fill_null("-") for name in ("conversion", "base_conversion", "lift"))
+    numbers = (pl.col("script"), pl.col("base"), *shares, pl.col("z").round(2).cast(pl.String).fill_null("-"))
     several = (arms > 1) & pl.col("base").is_not_null()
     sure, claim = pl.col("significant"), pl.col("claim")
     choose = lambda flag, yes, no: pl.when(flag).then(pl.lit(yes)).otherwise(pl.lit(no))  # noqa: E731
@@ -594,18 +594,15 @@ def _experiment_verdicts(facts: pl.DataFrame, ask: Ask) -> pl.DataFrame:
         ),
         lacks=[
             Lack(arms == 0, "chats: no conversation with a script, or none of a known buyer", "缺聊天记录：没有标明话术的会话，或买家全部不明"),
-            Lack(
-                (arms > 0) & ~several,
-                "chats: one script only, or the control was not used: no comparison group",
-                "只有一种话术或对照话术未使用，没有对照组",
-            ),
+            Lack((arms > 0) & ~several, "chats: one script only, or the control was not used: no comparison group", "只有一种话术或对照话术未使用，没有对照组"),
             Lack(
                 several & (least < needed),
                 pl.format(f"chats: {{}} inquiries of the least used script, {needed} needed", least),
                 pl.format(f"用得最少的话术只有{{}}次询单，需要{needed}次", least),
             ),
+            Lack(several & design.is_null(), "chats.agent: who used the scripts is unknown, so is how they were given out", "聊天记录没有客服，无法判断话术如何分配"),
             Lack(
-                several & (design == "by agent"),
+                several & (design == "by agent").fill_null(False),
                 "agents were not randomised: each used one script only",
                 "客服未随机：每位客服只用一种话术，差异可能来自客服本人",
             ),

@@ -252,3 +252,155 @@ def test_item_reports_are_widened_to_whole_days_when_they_must_serve():
     reports = [report(2, 1, 1, 5, "a"), report(1, 1, 1, 5, "a")]
     answer = pareto(reports, since="2026-11-10T20:00", basis="item_days")
     assert answer.lists["items"].select("gmv_fen", "basis").row(0) == (10, "item_days, whole days")
+
+
+# --- drill ---------------------------------------------------------------------------------------------------------
+
+
+def drill(frames: dict, **params):
+    return run("review.drill", frames, **({"dimensions": "item"} | params))
+
+
+def dimension(answer, *names: str) -> tuple:
+    return answer.lists["dimensions"].select(*names).row(0)
+
+
+def test_elements_add_to_a_negative_gap_and_the_surprising_one_explains_it():
+    reports = [report(2, 1, 1, 100_00, "a"), report(2, 1, 1, 100_00, "b"), report(1, 1, 1, 20_00, "a"), report(1, 1, 1, 90_00, "b")]
+    answer = drill({"item_days": [row | {"title": None} for row in reports]})
+    assert answer.lists["items"].select("element", "gap_fen", "explains").rows() == [("a", -80_00, True), ("b", -10_00, False)]
+    assert answer.verdicts["zh"].item() == "差-90.00元，最意外的维度是商品：a占-80.00元（88.9%）"
+
+
+@settings(max_examples=15, deadline=None)
+@given(target=st.integers(1, 10**10), sold=st.lists(st.tuples(st.integers(0, 10**9), st.integers(0, 10**9)), min_size=1, max_size=6))
+def test_what_was_expected_adds_to_the_target_to_the_fen(target, sold):
+    reports = [report(day, 1, 1, fen, f"i{n}") for n, pair in enumerate(sold) for day, fen in zip((2, 1), pair, strict=True)]
+    answer = drill({"item_days": reports}, gmv_target=target / 100)
+    if any(before for before, _ in sold):
+        expected, actual, gap_fen = dimension(answer, "expected_fen", "actual_fen", "gap_fen")
+        assert (expected, actual, gap_fen) == (target, sum(now for _, now in sold), actual - expected)
+    else:
+        assert status(answer) == UNKNOWN
+
+
+def test_a_target_cannot_be_spread_where_nothing_was_sold_before():
+    answer = drill({"item_days": [report(2, 1, 0, 0), report(1, 1, 1, 50_00)]}, gmv_target="100")
+    assert missing(answer) == ["no GMV before the window to spread the target by"] and dimension(answer, "gap_fen") == (None,)
+
+
+def test_a_window_that_begins_in_the_evening_is_compared_with_as_many_whole_days_before_it():
+    """28 hours from 20:00 touch the 10th and the 11th; the 28 hours before touch the 10th too, which must not stand on both sides."""
+    traffic = [{"date": days_ago(back), "source": "搜索", "source_detail": "*", "pay_amount_fen": fen} for back, fen in ((4, 1), (3, 2), (2, 4), (1, 8))]
+    answer = drill({"traffic_days": traffic}, dimensions="channel", since="2026-11-10T20:00", until="day + 24h")
+    assert dimension(answer, "expected_fen", "actual_fen") == (3, 12)
+
+
+def test_both_sides_of_the_items_come_from_the_same_reports():
+    answer = drill({"item_days": [report(2, 1, 1, 100), report(1, 1, 1, 70)]}, until="day + 20h")
+    assert dimension(answer, "expected_fen", "actual_fen") == (100, 70) and status(answer) == OK
+
+
+def test_the_rest_of_the_channels_is_taken_day_by_day():
+    """A day without the shop's own row has no rest: its sources are not taken off the other day's."""
+    rows = [(3, "搜索", 5), (2, "搜索", 5), (2, "*", 9), (1, "搜索", 6), (1, "*", 9), (4, "搜索", 1), (4, "*", 2)]
+    traffic = [{"date": days_ago(back), "source": source, "source_detail": "*", "pay_amount_fen": fen} for back, source, fen in rows]
+    answer = drill({"traffic_days": traffic}, dimensions="channel", since="day - 1d")
+    amounts = answer.lists["items"].select("element", "expected_fen", "actual_fen").sort("element").rows()
+    assert amounts == [("*", 1, 7), ("搜索", 6, 11)]
+
+
+# --- channels ------------------------------------------------------------------------------------------------------
+
+
+def ad(back: int, tool: str, spend: int, deals: int, days: int | None = 3) -> dict:
+    figures = {"spend_fen": spend, "deal_amount_fen": deals, "clicks": 1, "deals": 1, "attribution_days": days}
+    return {"date": days_ago(back), "tool": tool, "plan_id": "p", "item_id": "*", "keyword": "*", **figures}
+
+
+@pytest.mark.parametrize("paused", [[], [ad(1, "b", 0, 60)], [ad(1, "b", 0, 60), ad(2, "b", 50, 100)], [ad(2, "b", 0, 60)], [ad(1, "b", 10, 60)]])
+def test_mix_and_rate_add_to_the_change_of_the_whole_roi(paused):
+    """Also where a channel has deals without spend: claimed after it was paused."""
+    rows = [ad(1, "a", 100, 300), ad(2, "a", 50, 100), *paused]
+    items = run("review.channels", {"ad_days": rows}).lists["items"]
+    whole = {back: sum(row["deal_amount_fen"] for row in rows if row["date"] == days_ago(back)) / sum(row["spend_fen"] for row in rows if row["date"] == days_ago(back)) for back in (1, 2)}
+    assert items["mix_effect"].sum() + items["rate_effect"].sum() == pytest.approx(whole[1] - whole[2])
+
+
+@pytest.mark.parametrize(("as_of", "still_open"), [("2026-11-26 09:00", True), ("2026-11-27 09:00", False)])
+def test_deals_of_a_channel_that_does_not_say_how_long_are_awaited_as_long_as_any(as_of, still_open):
+    rows = [ad(1, "a", 100, 300, None), ad(2, "a", 50, 100, None)]
+    answer = run("review.channels", {"ad_days": rows}, as_of=local(as_of), until="day + 24h")
+    assert status(answer) == OK and ("attribution is still open" in answer.verdicts["en"].item()) is still_open
+    assert answer.lists["items"]["open"].to_list() == [None]
+
+
+# --- new customers -------------------------------------------------------------------------------------------------
+
+
+def test_first_payment_inside_the_window_makes_a_buyer_new():
+    old = order("1", 10, paid=DAY - timedelta(days=100), buyer_id="old")
+    answer = run("review.new_customers", {"orders": [old, order("2", 30, buyer_id="old"), order("3", 50), order("4", 70, 70)]})
+    assert answer.lists["items"].select("group", "buyers", "share", "amount_fen").rows() == [("new", 1, 0.5, 50), ("returning", 1, 0.5, 30)]
+
+
+def test_without_a_known_buyer_the_share_is_unknown_however_many_may_be_masked():
+    answer = run("review.new_customers", {"orders": [order("1", 10, buyer_id="***")]}, max_masked="100%", history="1d")
+    assert missing(answer)[0] == "orders.buyer_id: masked in 1 of 1 orders"
+
+
+# --- lost sales ----------------------------------------------------------------------------------------------------
+
+
+def test_a_fifth_lost_needs_a_quarter_more_next_time():
+    """10 a day of 100 visitors; sold out from noon on a day with as many visitors in each hour: 5 more would have been sold."""
+    days = [report(back, 100, 10, 10_00, pay_units=10) for back in range(3, 11)] + [report(2, 100, 10, 10_00, pay_units=15), report(1, 100, 5, 5_00, pay_units=5)]
+    stock = [{"date": days_ago(back), "item_id": "x", "opening_units": 100, "received_units": 0, "closing_units": 0 if back == 1 else 50} for back in range(1, 11)]
+    hours = [{"hour": DAY + timedelta(hours=n), "visitors": 10} for n in range(24)]
+    answer = run("review.lost_sales", {"item_days": days, "stock": stock, "hours": hours, "order_lines": [line("x", 100, "2026-11-11 12:00")]}, since="day - 1d")
+    # units a visitor over the days in stock: (8 x 10 + 15) / 900, times 100 visitors, times half of the day
+    lost = 95 / 900 * 100 / 2
+    share, factor = answer.lists["items"].select("share", "factor").row(0)
+    assert share == pytest.approx(lost / (20 + lost), rel=1e-6) and factor == pytest.approx(1 / (1 - share))
+
+
+# --- experiments ---------------------------------------------------------------------------------------------------
+
+
+def trial(script: str, asked: int, paid: int, agent: str | None = "客服") -> tuple[list[dict], list[dict]]:
+    buyers, at = [f"{script}{n}" for n in range(asked)], DAY - timedelta(days=2)
+    chats = [
+        {"session_id": buyer, "message_id": "1", "at": at, "available_at": at, "sender": "agent", "agent": agent, "script": script, "buyer_id": buyer} for buyer in buyers
+    ]
+    return chats, [order(buyer, 100, paid=at + timedelta(hours=1), buyer_id=buyer) for buyer in buyers[:paid]]
+
+
+def experiment(*trials: tuple[list[dict], list[dict]], **params):
+    frames = {"chats": [row for chats, _ in trials for row in chats], "orders": [row for _, orders in trials for row in orders]}
+    return run("review.experiments", frames, **({"min_inquiries": 50, "control": "A"} | params))
+
+
+def test_a_lift_of_thirty_percent_is_shown_by_the_pooled_test():
+    """50 of 200 against 80 of 200: pooled share 0.325, z = 0.15 / sqrt(0.325 x 0.675 / 100) = 3.2026."""
+    answer = experiment(trial("A", 200, 50), trial("B", 200, 80))
+    z, lift, claim = answer.lists["items"].select("z", "lift", "claim").row(1)
+    assert (round(z, 4), round(lift, 4), claim) == (3.2026, 0.6, True) and status(answer) == OK
+
+
+@pytest.mark.parametrize("paid", [0, 9])
+def test_a_control_that_sold_nothing_has_no_lift_and_the_sentence_still_stands(paid):
+    answer = experiment(trial("A", 60, 0), trial("B", 60, paid))
+    assert "提升-" in answer.verdicts["zh"].item() and status(answer) == OK
+
+
+def test_scripts_of_agents_nobody_names_are_not_taken_for_randomised():
+    answer = experiment(trial("A", 60, 10, None), trial("B", 60, 20, None))
+    assert missing(answer) == ["chats.agent: who used the scripts is unknown, so is how they were given out"]
+
+
+# --- weekly --------------------------------------------------------------------------------------------------------
+
+
+def test_buyers_of_nobody_are_impossible_and_no_infinite_number():
+    answer = run("review.weekly", {"item_days": [report(4, 0, 5, 100)]})
+    assert answer.lists["items"].filter(pl.col("rule") == "impossible").select("element", "value").rows() == [("x", None)]
