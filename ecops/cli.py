@@ -19,6 +19,8 @@ from ecops.home import SETTINGS, Home
 from ecops.terminal import ZONE, day_of, json_option, moment_of, now, open_store, out, pairs_of, say, table, with_store
 
 PORT = 8600
+# Numbers of rows: no database has more.
+NUMBER = click.IntRange(1, 2**63 - 1)
 PLATFORMS = ("taobao", "tmall", "douyin", "pdd", "jd")
 # Years a demo may be of.
 _DEMO_YEARS = (2000, 2100)
@@ -267,13 +269,14 @@ def shop() -> None:
 @click.option("--name", required=True)
 @click.option("--platform", type=click.Choice(PLATFORMS), required=True)
 @click.option("--tag", "tags", multiple=True)
+@json_option
 @with_store
-def shop_add(home: Home, store, key: str, name: str, platform: str, tags: tuple[str, ...]) -> None:
+def shop_add(home: Home, store, key: str, name: str, platform: str, tags: tuple[str, ...], as_json: bool) -> None:
     """Add a shop."""
     from ecops.service import shops
 
     shops.add(store, key, name, platform, list(tags), now())
-    say(f"店铺 {key} 已添加 / added")
+    _told({"shop": key, "name": name, "platform": platform, "tags": list(tags)}, as_json, f"店铺 {key} 已添加 / added")
 
 
 @shop.command("list")
@@ -323,13 +326,14 @@ def person() -> None:
 @person.command("add")
 @click.argument("key")
 @click.option("--name")
+@json_option
 @with_store
-def person_add(home: Home, store, key: str, name: str | None) -> None:
+def person_add(home: Home, store, key: str, name: str | None, as_json: bool) -> None:
     """Add a person."""
     from ecops.service import people
 
     people.add(store, key, name or key, now())
-    say(f"{key} 已添加 / added")
+    _told(next(row for row in people.everyone(store) if row["person"] == key), as_json, f"{key} 已添加 / added")
 
 
 @person.command("list")
@@ -352,13 +356,17 @@ def role() -> None:
 @click.argument("name")
 @click.argument("key")
 @click.option("--shop", "shop_key")
+@json_option
 @with_store
-def role_bind(home: Home, store, name: str, key: str, shop_key: str | None) -> None:
+def role_bind(home: Home, store, name: str, key: str, shop_key: str | None, as_json: bool) -> None:
     """Let a person hold a role, for one shop or for all."""
+    from ecops.playbook.model import ROLES
     from ecops.service import people
 
     people.bind(store, name, key, shop_key, now())
-    say(f"{key}: {name} {shop_key or '(所有店铺 / all shops)'}")
+    if name not in ROLES:
+        say(f"注意 warning: 手册里没有角色 {name} / no playbook gives work to {name}; the roles are {', '.join(ROLES)}.")
+    _told({"role": name, "person": key, "shop": shop_key}, as_json, f"{key}: {name} {shop_key or '(所有店铺 / all shops)'}")
 
 
 # -- playbooks
@@ -423,6 +431,7 @@ def playbook_show(key: str, day: str, anchors: tuple[str, ...], as_json: bool) -
 
 
 @playbook.command("schema")
+@click.option("--json", is_flag=True, expose_value=False, help="JSON is printed in any case")
 def playbook_schema() -> None:
     """The JSON Schema that editors load."""
     from ecops.playbook.model import Playbook
@@ -539,8 +548,12 @@ def show(home: Home, store, run: str, as_json: bool) -> None:
 @with_store
 def checklist(home: Home, store, person_key, role_key, shop_key, due, overdue: bool, limit: int, as_json: bool) -> None:
     """What people have to do."""
-    from ecops.service import views
+    from ecops.service import people, shops, views
 
+    if person_key:
+        people.must_exist(store, person_key)
+    if shop_key:
+        shops.must_exist(store, shop_key)
     at = now()
     tomorrow = datetime.combine(at.astimezone(ZONE).date() + timedelta(days=1), time(), ZONE)
     until = {"today": tomorrow, "week": tomorrow + timedelta(days=6)}.get(due)
@@ -550,7 +563,7 @@ def checklist(home: Home, store, person_key, role_key, shop_key, due, overdue: b
 
 
 @cli.command()
-@click.argument("item", type=int)
+@click.argument("item", type=NUMBER)
 @click.option("--by", required=True)
 @click.option("--value")
 @click.option("--file", type=click.Path(path_type=Path))
@@ -581,13 +594,20 @@ def _keep_file(home: Home, file: Path) -> str:
     return name
 
 
+def _told(row: dict, as_json: bool, words: str) -> None:
+    """What a verb did that has nothing to answer: words for people, or the row."""
+    say(words)
+    if as_json:
+        out(row, True)
+
+
 def _ticked(ticked, as_json: bool) -> None:
     told = {"item": ticked.item, "state": ticked.state, "landed": ticked.landed, "by": ticked.by, "at": ticked.at.isoformat()}
     out(told, as_json, lambda: f"{ticked.item} {ticked.state} {ticked.by}")
 
 
 @cli.command()
-@click.argument("item", type=int)
+@click.argument("item", type=NUMBER)
 @click.option("--by", required=True)
 @click.option("--reason", required=True)
 @json_option
@@ -600,7 +620,7 @@ def skip(home: Home, store, item: int, by: str, reason: str, as_json: bool) -> N
 
 
 @cli.command()
-@click.argument("item", type=int)
+@click.argument("item", type=NUMBER)
 @click.option("--by", required=True)
 @click.option("--reason", required=True)
 @json_option
@@ -613,7 +633,7 @@ def reopen(home: Home, store, item: int, by: str, reason: str, as_json: bool) ->
 
 
 @cli.command()
-@click.argument("item", type=int)
+@click.argument("item", type=NUMBER)
 @click.option("--by", required=True)
 @json_option
 @with_store
@@ -625,7 +645,7 @@ def claim(home: Home, store, item: int, by: str, as_json: bool) -> None:
 
 
 @cli.command()
-@click.argument("item", type=int)
+@click.argument("item", type=NUMBER)
 @click.option("--to", required=True)
 @click.option("--by", required=True)
 @json_option
@@ -638,7 +658,7 @@ def assign(home: Home, store, item: int, to: str, by: str, as_json: bool) -> Non
 
 
 @cli.command()
-@click.argument("step_run", type=int)
+@click.argument("step_run", type=NUMBER)
 @click.option("--by", required=True)
 @click.option("--note")
 @json_option
@@ -651,7 +671,7 @@ def approve(home: Home, store, step_run: int, by: str, note: str | None, as_json
 
 
 @cli.command()
-@click.argument("step_run", type=int)
+@click.argument("step_run", type=NUMBER)
 @click.option("--by", required=True)
 @click.option("--reason", required=True)
 @json_option
@@ -667,13 +687,15 @@ def reject(home: Home, store, step_run: int, by: str, reason: str, as_json: bool
 @click.argument("run")
 @click.option("--by", required=True)
 @click.option("--reason", required=True)
+@json_option
 @with_store
-def cancel(home: Home, store, run: str, by: str, reason: str) -> None:
+def cancel(home: Home, store, run: str, by: str, reason: str, as_json: bool) -> None:
     """End a run."""
     from ecops.service import sweep
 
-    sweep.cancel(store, run, by, reason, now())
-    say(f"{run} 已取消 / cancelled")
+    at = now()
+    sweep.cancel(store, run, by, reason, at)
+    _told({"run": run, "state": "cancelled", "by": by, "at": at.isoformat()}, as_json, f"{run} 已取消 / cancelled")
 
 
 @cli.command()
@@ -810,6 +832,9 @@ def main() -> None:
             raise
         say(f"The database cannot be used: {error.orig}; check ECOPS_HOME and ECOPS_DATABASE_URL.")
         sys.exit(5)
+    except UnicodeEncodeError as error:
+        say(f"{ascii(error.object)[:80]} 不是 UTF-8 文字 / it is not UTF-8 text; type it again.")
+        sys.exit(2)
     except BrokenPipeError:
         # The reader of our output has gone (| head); there is nobody left to tell.
         os._exit(0)

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from ecops.calculate import calculate
 from ecops.engine.plan import make_plan
+from ecops.playbook.dates import DAY
 from ecops.playbook.model import Playbook
 from ecops.playbook.params import example_of
 from ecops.service import gates, items, launch, sweep, work
@@ -59,10 +60,9 @@ class Rehearsal:
 
     def _beginning(self, day: date, anchors: Mapping[str, str]) -> datetime:
         """Just before the first dated moment of the plan, as if it had been launched in time."""
-        midnight = datetime.combine(day, datetime.min.time(), self.playbook.zone).astimezone(UTC)
-        plan = make_plan(self.playbook, day, midnight, anchors)
-        begins = [step.begin for step in plan.steps if step.begin] or [midnight]
-        return min(*begins, midnight) - timedelta(minutes=1)
+        # The launch itself is an anchor too, and not known yet: the day stands for it.
+        plan = make_plan(self.playbook, day, datetime(day.year, day.month, day.day, tzinfo=UTC), anchors)
+        return min([plan.anchors[DAY], *(step.begin for step in plan.steps if step.begin)]) - timedelta(minutes=1)
 
     def _populate(self, shops: Sequence[Mapping[str, Any]]) -> None:
         roles = {role for step in self.playbook.steps for role in (step.approval.by if step.approval else (self.playbook.role_of(step),))}

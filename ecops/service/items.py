@@ -15,6 +15,7 @@ from ecops.store import tables as t
 from ecops.store.database import Store
 from ecops.store.tx import Tx
 
+_MAX_DIGITS = 30  # a number longer than that was not counted
 _WORDS = {"done": "done", "skipped": "skipped", "withdrawn": "withdrawn", "planned": "not open yet", "open": "open"}
 
 
@@ -102,6 +103,8 @@ def _hand(store: Store, item: int, to: str, by: str, now: datetime, take: bool) 
 
 
 def _close(tx: Tx, row, to: str, what: str, **values: Any) -> None:
+    if row.run_state != "active" and row.state in ("done", "skipped"):
+        raise _too_late(row)  # who was first matters more than that the run has ended since
     if row.run_state != "active":
         raise NotPossible(f"The run {row.run} is {row.run_state}; item {row.id} stays as it is.", as_json(row))
     detail = {name: value for name, value in values.items() if value is not None}
@@ -170,5 +173,5 @@ def _number(evidence: Evidence, text: str) -> None:
     except InvalidOperation as error:
         raise BadCall(f"{text!r} is not a number.") from error
     unit = f" {evidence.unit}" if evidence.unit else ""
-    if not number.is_finite() or (evidence.min is not None and number < evidence.min) or (evidence.max is not None and number > evidence.max):
+    if not number.is_finite() or abs(number.adjusted()) > _MAX_DIGITS or (evidence.min is not None and number < evidence.min) or (evidence.max is not None and number > evidence.max):
         raise BadCall(f"{text}{unit} is outside {evidence.min if evidence.min is not None else '-∞'} to {evidence.max if evidence.max is not None else '∞'}{unit}.")

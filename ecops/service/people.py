@@ -34,6 +34,13 @@ def bind(store: Store, role: str, key: str, shop: str | None, now: datetime) -> 
             tx.event("role.bound", detail=row)
 
 
+def must_exist(store: Store, key: str) -> None:
+    """Raises NotFound."""
+    with store.read() as connection:
+        if not connection.execute(select(t.person.c.person).where(t.person.c.person == key)).first():
+            raise NotFound(f"There is no person {key}; 'ecops person list' shows all, 'ecops person add' adds one.")
+
+
 def everyone(store: Store) -> list[dict]:
     """All people with their roles (`role` or `role@shop`)."""
     with store.read() as connection:
