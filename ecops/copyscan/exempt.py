@@ -121,7 +121,7 @@ class Exemptions:
 
     def __init__(self, written: str, clean: Normal) -> None:
         self._written, self._clean = written, clean
-        self._spans: dict[re.Pattern, list[tuple[int, int]]] = {}
+        self._spans: dict[int, list[tuple[int, int]]] = {}  # by id: to hash a long pattern takes longer than to search with it
 
     def is_another_word(self, start: int, end: int) -> bool:
         """Whether [start, end) only looks like the term: it lies inside another word, or that word cuts it short."""
@@ -145,7 +145,7 @@ class Exemptions:
 
     def _before(self, pattern: re.Pattern, end: int) -> tuple[int, int] | None:
         """The last match of `pattern` that starts before `end`."""
-        if pattern not in self._spans:
-            self._spans[pattern] = [match.span() for match in pattern.finditer(self._clean.text)]
-        n = bisect_left(self._spans[pattern], (end,)) - 1
-        return self._spans[pattern][n] if n >= 0 else None
+        if (spans := self._spans.get(id(pattern))) is None:
+            spans = self._spans[id(pattern)] = [match.span() for match in pattern.finditer(self._clean.text)]
+        n = bisect_left(spans, (end,)) - 1
+        return spans[n] if n >= 0 else None
