@@ -87,9 +87,9 @@ def covering(terms: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
     So `连衣裙夏季` is found in `夏季新款连衣裙`, and a word of two characters only where they stand together. A blank parts the words
     of a term; a character alone between blanks decides nothing.
     """
-    wanted = _neighbours(terms.select("shop", "nth", said="term"))
-    there = _neighbours(texts.select("shop", "text", said=pl.col("text").str.replace_all(" ", "", literal=True)).unique())
-    there = there.select("shop", "text", "pair").unique()
+    wanted = _neighbours(terms, "term").select("shop", "nth", "at", "pair", "end")
+    bare = texts.select("shop", "text", bare=pl.col("text").str.replace_all(" ", "", literal=True)).unique()
+    there = _neighbours(bare, "bare").select("shop", "text", "pair").unique()
     # the outer characters of a word have one neighbour each: without the pairs at its ends a word is not there
     ends = wanted.filter("end")
     near = ends.join(there, on=["shop", "pair"]).group_by("nth", "text").agg(met=pl.len())
@@ -108,13 +108,16 @@ def _with_inner(near: pl.DataFrame, inner: pl.DataFrame, wanted: pl.DataFrame, t
     return hits.filter(pl.col("hit") == pl.col("needed")).select("nth", "text")
 
 
-def _neighbours(frame: pl.DataFrame) -> pl.DataFrame:
-    """A row for each two characters of `said` that stand side by side, with the place of the first; `end`: at an end of a word."""
-    length = pl.col("said").str.len_chars().cast(pl.Int64)
-    rows = frame.filter(length >= 2).with_columns(at=pl.int_ranges(0, length - 1), length=length).explode("at")
-    said, at = pl.col("said"), pl.col("at")
-    first, last = (at == 0) | (said.str.slice((at - 1).clip(0), 1) == " "), (at + 2 == pl.col("length")) | (said.str.slice(at + 2, 1) == " ")
-    return rows.with_columns(pair=said.str.slice(at, 2), end=first | last).filter(~pl.col("pair").str.contains(" ", literal=True)).drop("length")
+def _neighbours(frame: pl.DataFrame, column: str) -> pl.DataFrame:
+    """A row for each two characters of the column that stand side by side, with the place of the first; `end`: at an end of a word.
+
+    Each distinct text is taken apart once, whichever shops have it.
+    """
+    said, at, length = pl.col(column), pl.col("at"), pl.col(column).str.len_chars().cast(pl.Int64)
+    first, last = (at == 0) | (said.str.slice((at - 1).clip(0), 1) == " "), (at + 2 == length) | (said.str.slice(at + 2, 1) == " ")
+    apart = frame.select(column).unique().filter(length >= 2).with_columns(at=pl.int_ranges(0, length - 1)).explode("at")
+    apart = apart.with_columns(pair=said.str.slice(at, 2), end=first | last).filter(~pl.col("pair").str.contains(" ", literal=True))
+    return frame.join(apart, on=column)
 
 
 def points(value: pl.Expr) -> pl.Expr:

@@ -223,9 +223,7 @@ def _scored(frames: Frames, ask: Ask, words: pl.DataFrame, sales: pl.DataFrame, 
 def _times(terms: pl.DataFrame, tags: pl.DataFrame) -> pl.DataFrame:
     """How often buyers asked the service for each term: tags that have it, and tags that are part of it, each once."""
     has = covering(terms, tags).join(terms.select("nth", "shop"), on="nth")
-    asked = tags.select("shop", term="text").unique().with_row_index("nth")
-    part = covering(asked, terms.select("shop", text="term")).join(asked, on="nth").select("shop", term="text", text="term")
-    part = part.join(terms, on=["shop", "term"]).select("nth", "text", "shop")
+    part = terms.join(tags.select("shop", "text"), on="shop").filter(pl.col("term").str.contains(pl.col("text"), literal=True)).select("nth", "text", "shop")
     both = pl.concat([has, part]).unique()
     return both.join(tags, on=["shop", "text"]).group_by("nth").agg(tag_times=pl.col("times").sum())
 
