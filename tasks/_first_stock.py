@@ -1,11 +1,15 @@
 """Competitors' monthly sales as the quantity to order first."""
 
+from datetime import timedelta
+
 import polars as pl
 
 from ecops.automation import Ask, Frames
 from tasks._rivals import monthly_counts, not_a_count
 from tasks._rows import known
-from tasks._windows import today
+from tasks._windows import days_before, today
+
+OWN_MONTH = timedelta(days=30)
 
 
 def competitor_figures(frames: Frames, ask: Ask) -> pl.DataFrame:
@@ -39,6 +43,7 @@ def stock_orders(figures: pl.DataFrame, frames: Frames, ask: Ask) -> pl.DataFram
         .group_by("shop", "item_id")
         .agg(**_statistic(ask), reason=_first_reason())
         .join(_own_items(frames, ask), on=["shop", "item_id"], how="left")
+        .join(_own_month(frames, ask), on=["shop", "item_id"], how="left")
         .with_columns(pack_assumed=pl.col("pack_size").is_null(), pack=pl.col("pack_size").fill_null(ask.params.default_pack))
         .with_columns(reason=pl.when(pl.col("pack") <= 0).then(pl.lit("pack size not positive")).otherwise("reason"))
         .with_columns(pack=pl.when(pl.col("pack") > 0).then("pack"))
@@ -52,7 +57,7 @@ def stock_orders(figures: pl.DataFrame, frames: Frames, ask: Ask) -> pl.DataFram
 
 _ORDERED = (
     "shop", "item_id", "title", "month", "competitor_monthly", "competitors", "lower_bound", "pack", "pack_assumed",
-    "quantity", "cost_fen", "order_fen",
+    "quantity", "own_monthly", "cost_fen", "order_fen",
 )  # fmt: skip
 
 
@@ -81,6 +86,13 @@ def _first_reason() -> pl.Expr:
 
 def _own_items(frames: Frames, ask: Ask) -> pl.LazyFrame:
     return known(frames, "items", ask).select("shop", "item_id", "title", "pack_size", "cost_fen")
+
+
+def _own_month(frames: Frames, ask: Ask) -> pl.LazyFrame:
+    """`own_monthly`: pieces the shop itself sold of the item in the 30 days before, to hold the order against; unknown without a report."""
+    month = days_before(ask, OWN_MONTH)
+    recent = known(frames, "item_days", ask).filter(pl.col("date").is_between(month.first, month.last))
+    return recent.group_by("shop", "item_id").agg(own_monthly=pl.when(pl.col("pay_units").is_not_null().all()).then(pl.col("pay_units").sum()))
 
 
 def _rounded_up(ask: Ask) -> pl.Expr:

@@ -115,7 +115,7 @@ class FirstStock(Params):
     "goods.first_stock",
     zh="首批备货量",
     en="Work out the first stock order from competitors' monthly sales",
-    reads=("competitor_items", "items"),
+    reads=("competitor_items", "items", "item_days"),
     serves=("R7",),
     params=FirstStock,
 )
@@ -123,7 +123,8 @@ def first_stock(frames: Frames, ask: Ask) -> Answer:
     """ceil(competitor monthly sales x factor / pack) x pack, in whole numbers, for each of our items with competitors.
 
     The month is the item's newest complete one. "1000+" counts as 1000 and marks the item `lower_bound`; an index or any
-    other text is no count and stands in `ignored`; an item with no count at all stands in `unknown_items`.
+    other text is no count and stands in `ignored`; an item with no count at all stands in `unknown_items`. `own_monthly`: what the
+    shop itself sold of it in the 30 days before, to hold the order against; null where a day's report lacks it.
     """
     figures = competitor_figures(frames, ask)
     orders = stock_orders(figures, frames, ask)

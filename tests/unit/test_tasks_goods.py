@@ -145,6 +145,14 @@ def test_no_binary_fraction_rounds_an_order_up_or_down(counts, pack):
     assert quantity(first(*rows, pack=pack)) == ceil(median * Decimal("1.2") / pack) * pack
 
 
+@pytest.mark.parametrize(("units", "own"), [({1: 3, 30: 4, 31: 100, 0: 100}, 7), ({1: 3, 2: None}, None), ({}, None)])
+def test_the_order_stands_beside_what_the_shop_sold_itself(units, own):
+    sold = [{"item_id": "x", "date": days_ago(back), "pay_units": pieces} for back, pieces in units.items()]
+    ours = [{"item_id": "x", "pack_size": 1, "cost_fen": 1}]
+    answer = run("goods.first_stock", {"competitor_items": [rival("100")], "items": ours, "item_days": sold})
+    assert answer.lists["items"]["own_monthly"].to_list() == [own]
+
+
 @pytest.mark.parametrize(("statistic", "wanted"), [("max", 1200), ("median", 240), ("top3_mean", 560)])
 def test_the_statistic_is_chosen(statistic, wanted):
     rows = [rival(text, n) for n, text in enumerate(("1000", "300", "100", "100"))]
