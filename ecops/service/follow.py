@@ -1,23 +1,29 @@
 """A run that ended launches what its playbook says comes `then`, such as a campaign's review. Once, however often one looks."""
 
+import logging
 from datetime import datetime
 
 from sqlalchemy import String, cast, literal, select
 
-from ecops.playbook.dates import resolve
+from ecops.errors import EcopsError
+from ecops.playbook.dates import BadRule, resolve
 from ecops.playbook.library import Shelf
-from ecops.playbook.template import fill
+from ecops.playbook.template import BadTemplate, fill
 from ecops.service.frozen import frozen
 from ecops.service.launch import Launch, Launched, launch
 from ecops.store import tables as t
 from ecops.store.database import Store
 
+NOT_FOLLOWED = "run.not-followed"
+logger = logging.getLogger("ecops.follow")
+
 
 def follow_up(store: Store, shelf: Shelf, now: datetime) -> list[Launched]:
     """Launch the follow-ups of runs that completed and have none yet."""
     with store.read() as connection:
-        ended = [(row, frozen(connection, row.digest), _shops(connection, row.run)) for row in connection.execute(_ended().limit(50))]
-    return [_launch(store, shelf, row, playbook, shops, now) for row, playbook, shops in ended]
+        ended = [(row, frozen(connection, row.digest), _shops(connection, row.run)) for row in connection.execute(_ended().order_by(t.run.c.ended_at.desc()).limit(50))]
+    tried = [_try(store, shelf, row, playbook, shops, now) for row, playbook, shops in ended]
+    return [launched for launched in tried if launched]
 
 
 def pending(store: Store) -> bool:
@@ -34,6 +40,18 @@ def _ended():
 
 def _shops(connection, run: str) -> list[str]:
     return list(connection.execute(select(t.run_shop.c.shop).where(t.run_shop.c.run == run).order_by(t.run_shop.c.shop)).scalars())
+
+
+def _try(store: Store, shelf: Shelf, row, playbook, shops: list[str], now: datetime) -> Launched | None:
+    """One that cannot be launched holds no other back; it is tried again, and the reason is written once."""
+    try:
+        return _launch(store, shelf, row, playbook, shops, now)
+    except (EcopsError, BadRule, BadTemplate) as error:
+        with store.write(now, "clock") as tx:
+            if not tx.one(select(t.event.c.id).where(t.event.c.run == row.run, t.event.c.what == NOT_FOLLOWED)):
+                tx.event(NOT_FOLLOWED, run=row.run, detail={"playbook": playbook.then.playbook, "reason": str(error)})
+                logger.error("what follows run %s cannot be launched: %s", row.run, error)
+        return None
 
 
 def _launch(store: Store, shelf: Shelf, row, playbook, shops: list[str], now: datetime) -> Launched:

@@ -168,6 +168,18 @@ def _insert_items(tx: Tx, playbook: Playbook, run: str, plan: StepPlan, lines, w
     return len(rows)
 
 
+def _short_of_people(tx: Tx, playbook: Playbook):
+    """Gates that nobody, or too few, could open as people hold their roles now."""
+    holders: dict[str, set[str]] = {}
+    for row in tx.all(select(t.role_binding.c.role, t.role_binding.c.person)):
+        holders.setdefault(row.role, set()).add(row.person)
+    for step in playbook.steps:
+        if step.approval and (able := set().union(*(holders.get(role, set()) for role in step.approval.by))):
+            able -= {tx.actor} if step.approval.exclude else set()
+            if len(able) < step.approval.quorum:
+                yield f"The gate {step.id} needs {step.approval.quorum} approvals and {len(able)} people could give one; bind more with 'ecops role bind'."
+
+
 def _warnings(tx: Tx, playbook: Playbook, plan: Plan, now: datetime):
     """What a launch should say and can still happen: past dates, roles nobody holds, days not announced yet."""
     past = [step.step.id for step in plan.steps if step.due and step.due < now]
@@ -177,5 +189,6 @@ def _warnings(tx: Tx, playbook: Playbook, plan: Plan, now: datetime):
     roles = {role for step in playbook.steps if step.kind in ("checklist", "approval") for role in (step.approval.by if step.approval else (playbook.role_of(step),))}
     if unheld := sorted(roles - held):
         yield f"Nobody holds the role {', '.join(unheld)}; bind people with 'ecops role bind ROLE PERSON'."
+    yield from _short_of_people(tx, playbook)
     if unsure := [step.step.id for step in plan.steps if step.provisional]:
         yield f"Working days of a year that is not announced yet decide {', '.join(unsure)}; they are provisional."
