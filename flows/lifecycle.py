@@ -5,18 +5,22 @@ to sleep in Prefect without holding a process.
 """
 
 import asyncio
+import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from prefect.artifacts import acreate_markdown_artifact, acreate_table_artifact
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run as this
+from prefect.states import Cancelled
 
 from ecops.calculate import calculate
 from ecops.home import Home
-from ecops.orchestration.worker import run_step, sleep_until
+from ecops.orchestration.worker import end_here, run_step, sleep_until
+from ecops.playbook.cron import once_a_day
 from ecops.service import launch, outbox, views, work
 from ecops.shelf import shelf
 from ecops.shop.lake import Lake
@@ -75,7 +79,10 @@ class Waking:
 async def waking(run: str | None, playbook: str | None = None, shops: str = "all") -> AsyncIterator[Waking]:
     """Take a run up; a scheduled firing, which has a playbook and no run yet, launches it first."""
     flow_run = str(this.id)
-    run = run or await _thread(_launch_scheduled, playbook, shops, flow_run, this.scheduled_start_time)
+    if run is None:
+        run, held = await _thread(_launch_scheduled, playbook, shops, flow_run, this.scheduled_start_time)
+        if held != flow_run:
+            await end_here(flow_run, f"当天已启动为 {run} / launched for this day already as {run}")
     awake = Waking(run, flow_run)
     await _thread(work.take_up, awake.store, run, awake.execution, datetime.now(UTC))
     lease = asyncio.create_task(awake.keep_lease())
@@ -87,17 +94,22 @@ async def waking(run: str | None, playbook: str | None = None, shops: str = "all
             await lease
 
 
-def _launch_scheduled(playbook: str, shops: str, flow_run: str, fired: datetime) -> str:
-    """The run of this firing: launched once, however often the flow run is executed."""
+def _launch_scheduled(playbook: str, shops: str, flow_run: str, fired: datetime) -> tuple[str, str]:
+    """The run of this firing, and the flow run that carries it: launched once a day and set of shops, whatever fires."""
     home = Home.from_environment()
     store = _store(home.database_url)
     found = shelf(home.playbooks).find(playbook)
-    day: date = fired.astimezone(found.zone).date()
     now = datetime.now(UTC)
-    ask = launch.Launch(found, day, launch.pick_shops(store, shops), key=f"{playbook}@{flow_run}")
+    local = fired.astimezone(found.zone)
+    moment = f"{local:%Y-%m-%d}" if found.schedule is None or once_a_day(found.schedule.cron) else f"{local:%Y-%m-%d %H:%M}"
+    ask = launch.Launch(found, local.date(), launch.pick_shops(store, shops), key=f"{playbook}@{moment}@{_short(shops)}")
     launched = launch.launch(store, ask, now, "schedule")
-    outbox.attach(store, launched.run, flow_run, now)
-    return launched.run
+    return launched.run, outbox.attach_first(store, launched.run, flow_run, now)
+
+
+def _short(shops: str) -> str:
+    """A set of shops as part of a key, which has to be short."""
+    return shops if len(shops) <= 64 else hashlib.sha256(shops.encode()).hexdigest()[:16]
 
 
 async def _show(claimed: work.Work, results: dict[int, work.Result]) -> None:
@@ -105,7 +117,8 @@ async def _show(claimed: work.Work, results: dict[int, work.Result]) -> None:
     shops = dict(claimed.rows)
     rows = [{"shop": shops[number] or "*", "status": result.status, "summary": result.zh, "summary_en": result.en} for number, result in results.items()]
     await acreate_table_artifact(table=rows[:TABLE_ROWS], key=_key(claimed.step, claimed.run), description=f"{claimed.title}({claimed.task}):{len(rows)} 店")
-    for name, listed in next(iter(results.values())).lists.items() if len(results) == 1 else ():
+    only = next(iter(results.values())) if len(results) == 1 else None
+    for name, listed in (only.lists or {}).items() if only else ():
         if listed:
             await acreate_table_artifact(table=json.loads(json.dumps(listed[:TABLE_ROWS])), key=_key(claimed.step, name, claimed.run), description=f"{claimed.title} · {name}:{len(listed)} 行")
 
@@ -115,17 +128,22 @@ def _key(*parts: str) -> str:
     return "-".join(parts).replace("_", "-")
 
 
-async def close_with_summary(awake: Waking) -> None:
-    """When the run has ended: one page of what every step came to."""
+async def close_with_summary(awake: Waking) -> State | None:
+    """When the run has ended: one page of what every step came to. Gives how the flow run ends, where that is not Completed."""
 
-    def summary() -> str:
+    def told() -> dict[str, Any]:
         with awake.store.read() as connection:
-            told = views.show(connection, awake.run, datetime.now(UTC))
+            return views.show(connection, awake.run, datetime.now(UTC))
+
+    def summary(told: dict[str, Any]) -> str:
         lines = [f"# {told['title']} · {told['day']}", "", "| 步骤 | 店铺 | 状态 | 结论 |", "|---|---|---|---|"]
         lines += [f"| {step['title']} | {step['shop'] or '全部'} | {step['state']} | {(step['outcome'] or {}).get('zh', '')} |" for step in told["steps"][:400]]
         return "\n".join(lines)
 
-    await acreate_markdown_artifact(await _thread(summary), key=f"summary-{awake.run}")
+    run = await _thread(told)
+    await acreate_markdown_artifact(summary(run), key=f"summary-{awake.run}")
+    # Retried in Prefect's pages, a cancelled run is still cancelled.
+    return Cancelled(message="已在 ecops 取消 / cancelled in ecops") if run["state"] == "cancelled" else None
 
 
 _STORES: dict[str, Store] = {}

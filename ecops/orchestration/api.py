@@ -20,6 +20,7 @@ BUSY_ATTEMPTS = 7
 BUSY_PAUSE = 0.05  # doubled each time: about three seconds in all
 MESSAGE_LIMIT = 2_000  # Prefect itself takes five megabytes; a message is a line, not a document
 SLACK = timedelta(seconds=10)  # a bar drawn this far from its true times is drawn again
+ENDED = {"COMPLETED", "CANCELLED", "FAILED", "CRASHED"}
 _BUSY = {408, 429, 502, 503, 504}
 
 Id = UUID | str
@@ -156,12 +157,17 @@ class PrefectApi:
         """Let a sleeping flow run be executed now.
 
         One that executes, or is about to, is left alone (`accepted` is false): before it has fallen asleep it asks once more
-        whether there is work. `even_if_running` is for one whose worker is known to be dead.
+        whether there is work. `even_if_running` is for one whose worker is known to be dead. One that waits for a worker
+        already is never touched: a worker may be taking it at this moment. One that somebody called ended in Prefect's pages
+        though its run is not is woken against Prefect's own rules. Raises PrefectRefused (404) for one that was deleted.
         """
         stands = self.flow_run(flow_run_id)
-        if stands and stands.type in ("RUNNING", "PENDING") and not even_if_running:
+        if stands is None:
+            raise PrefectRefused(404, f"there is no flow run {flow_run_id}")
+        busy = ("SCHEDULED",) if even_if_running else ("SCHEDULED", "PENDING", "RUNNING")
+        if stands.type in busy:
             return Moved(False, stands.type, stands.name)
-        return self.set_flow_run_state(flow_run_id, "SCHEDULED", "Scheduled", message)
+        return self.set_flow_run_state(flow_run_id, "SCHEDULED", "Scheduled", message, force=stands.type in ENDED)
 
     def ui_url(self, flow_run_id: Id) -> str:
         """The flow run's page in Prefect's newer UI, the one that draws Chinese names."""

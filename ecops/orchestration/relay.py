@@ -4,14 +4,15 @@ People's work never waits for this. When Prefect is away nothing is lost: the ne
 """
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
-from ecops.orchestration.api import PrefectApi, PrefectRefused, PrefectUnreachable
+from ecops.errors import NotPossible
+from ecops.orchestration.api import ENDED, PrefectApi, PrefectRefused, PrefectUnreachable
 from ecops.orchestration.bars import Bar
 from ecops.orchestration.deploy import deployment_of
 from ecops.service import outbox, sweep
@@ -20,7 +21,7 @@ from ecops.store import tables as t
 from ecops.store.database import Store
 
 ZONE = ZoneInfo("Asia/Shanghai")
-_ENDED = {"COMPLETED", "CANCELLED", "FAILED", "CRASHED"}
+T = TypeVar("T")
 logger = logging.getLogger("ecops.relay")
 
 
@@ -37,14 +38,30 @@ def connect(store: Store, api: PrefectApi, run, now: datetime, shop: str | None 
     return flow_run
 
 
-def carry(store: Store, api: PrefectApi, now: datetime) -> None:
-    """One look: whatever Prefect does not know yet is told. Raises PrefectUnreachable when it is away."""
+def carry(store: Store, api: PrefectApi, now: datetime) -> list[PrefectRefused]:
+    """One look: whatever Prefect does not know yet is told. Raises PrefectUnreachable when it is away.
+
+    What it refuses of one run holds no other run back; gives the refusals.
+    """
     with store.read() as connection:
         unheard = outbox.without_flow_run(connection)
-    for run in unheard:
-        connect(store, api, run, now, only_shop(store, run))
-    _draw(store, api, now)
-    _wake(store, api, now)
+    refused = _each(unheard, lambda run: connect(store, api, run, now, only_shop(store, run)))
+    with store.read() as connection:
+        drawings = outbox.to_draw(connection)
+    refused += _each(drawings, lambda drawing: _draw(store, api, drawing, now))
+    with store.read() as connection:
+        sleepers = outbox.to_wake(connection, now)
+    return refused + _each(sleepers, lambda run: _wake(store, api, run, now))
+
+
+def _each(things: Iterable[T], tell: Callable[[T], Any]) -> list[PrefectRefused]:
+    refused = []
+    for one in things:
+        try:
+            tell(one)
+        except PrefectRefused as refusal:
+            refused.append(refusal)
+    return refused
 
 
 def only_shop(store: Store, run) -> str | None:
@@ -56,20 +73,21 @@ def only_shop(store: Store, run) -> str | None:
         return connection.execute(query).scalar()
 
 
-def _draw(store: Store, api: PrefectApi, now: datetime) -> None:
-    with store.read() as connection:
-        drawings = outbox.to_draw(connection)
-    for drawing in drawings:
-        try:
-            api.put_bars(drawing.flow_run, [bar_of(bar) for bar in drawing.bars])
-            _say_how_far(api, drawing)
-        except PrefectRefused as refusal:
-            if refusal.status != 404:
-                raise
-            # Somebody deleted the flow run in Prefect: it gets a new one, with all its bars.
-            outbox.attach(store, drawing.run, None, now)
-            continue
+def _draw(store: Store, api: PrefectApi, drawing: outbox.Drawing, now: datetime) -> None:
+    try:
+        api.put_bars(drawing.flow_run, [bar_of(bar) for bar in drawing.bars])
+        _say_how_far(api, drawing)
+    except PrefectRefused as refusal:
+        if refusal.status != 404:
+            raise
+        _deleted(store, drawing.run, now)
+    else:
         outbox.drawn(store, drawing, now)
+
+
+def _deleted(store: Store, run: str, now: datetime) -> None:
+    """Somebody deleted the flow run in Prefect: the run gets a new one at the next look, with all its bars."""
+    outbox.attach(store, run, None, now)
 
 
 def _say_how_far(api: PrefectApi, drawing: outbox.Drawing) -> None:
@@ -77,15 +95,18 @@ def _say_how_far(api: PrefectApi, drawing: outbox.Drawing) -> None:
     api.put_artifact(drawing.flow_run, f"progress-{drawing.run}", "progress", far["percent"], f"已结束 {far['ended']}/{far['total']} 步 steps ended")
 
 
-def _wake(store: Store, api: PrefectApi, now: datetime) -> None:
-    with store.read() as connection:
-        sleepers = outbox.to_wake(connection, now)
-    for run in sleepers:
-        if run.state == "active":
-            api.wake(run.prefect_flow_run, "有可自动执行的步骤 / automated work is ready", _worker_is_dead(run))
-            outbox.woken(store, run.run, now)
-        else:
-            _end(store, api, run, now)
+def _wake(store: Store, api: PrefectApi, run, now: datetime) -> None:
+    if run.state != "active":
+        _end(store, api, run, now)
+        return
+    try:
+        api.wake(run.prefect_flow_run, "有可自动执行的步骤 / automated work is ready", _worker_is_dead(run))
+    except PrefectRefused as refusal:
+        if refusal.status != 404:
+            raise
+        _deleted(store, run.run, now)
+    else:
+        outbox.woken(store, run.run, now)
 
 
 def _worker_is_dead(run) -> bool:
@@ -95,7 +116,7 @@ def _worker_is_dead(run) -> bool:
 
 def _end(store: Store, api: PrefectApi, run, now: datetime) -> None:
     stands = api.flow_run(run.prefect_flow_run)
-    if stands is None or stands.type in _ENDED:
+    if stands is None or stands.type in ENDED:
         outbox.closed(store, run.run, now)
     elif run.state == "cancelled":
         api.set_flow_run_state(run.prefect_flow_run, "CANCELLED", "Cancelled", "已在 ecops 取消 / cancelled in ecops", force=True)
@@ -106,12 +127,22 @@ def _end(store: Store, api: PrefectApi, run, now: datetime) -> None:
 
 
 def hear(store: Store, api: PrefectApi, now: datetime) -> None:
-    """A flow run cancelled in the Prefect UI cancels its run."""
+    """What people did in the Prefect UI: a flow run cancelled there cancels its run, a deleted one gets a successor."""
     with store.read() as connection:
-        runs = {row.prefect_flow_run: row.run for row in outbox.followed(connection)}
-    for state in api.flow_runs(runs) if runs else []:
+        runs = {row.prefect_flow_run: row.run for row in outbox.followed(connection, int(now.timestamp()))}
+    states = api.flow_runs(runs) if runs else []
+    for state in states:
         if state.type in ("CANCELLED", "CANCELLING"):
-            sweep.cancel(store, runs[state.id], "prefect", "cancelled in the Prefect UI", now)
+            _cancel(store, runs[state.id], now)
+    for flow_run in runs.keys() - {state.id for state in states}:
+        _deleted(store, runs[flow_run], now)
+
+
+def _cancel(store: Store, run: str, now: datetime) -> None:
+    try:
+        sweep.cancel(store, run, "prefect", "cancelled in the Prefect UI", now)
+    except NotPossible:
+        logger.info("run %s ended before it could be cancelled", run)
 
 
 def bar_of(view: Mapping[str, Any]) -> Bar:
@@ -140,11 +171,13 @@ def tick(store: Store, api: PrefectApi | None, now: datetime, quiet: bool) -> bo
     if api is None:
         return False
     try:
-        carry(store, api, now)
+        refused = carry(store, api, now)
         hear(store, api, now)
     except (PrefectUnreachable, PrefectRefused) as error:
+        refused = [error]
+    if refused:
         if not quiet:
-            logger.warning("Prefect does not answer, trying again: %s", error)
+            logger.warning("Prefect does not answer, trying again: %s", refused[0])
         return False
     if quiet:
         logger.warning("Prefect answers again")

@@ -38,7 +38,7 @@ from prefect.context import AsyncClientContext
 from prefect.exceptions import Abort, ObjectNotFound, Pause
 from prefect.flow_engine import AsyncFlowRunEngine
 from prefect.settings import PREFECT_API_URL
-from prefect.states import Cancelled, Pending, Scheduled
+from prefect.states import Cancelled, Completed, Pending, Scheduled
 from prefect.task_engine import run_task_async
 from prefect.utilities.engine import propose_state
 from prefect.workers.base import BaseJobConfiguration, BaseVariables, BaseWorker, BaseWorkerResult
@@ -80,6 +80,12 @@ async def sleep_until(
     landed = await propose_state(client, _asleep(when, message), flow_run_id=flow_run)
     if awake is not None and landed.is_paused() and await anyio.to_thread.run_sync(awake):
         landed = await propose_state(client, Scheduled(message="Work came in meanwhile"), flow_run_id=flow_run)
+    raise Pause(message, state=landed)
+
+
+async def end_here(flow_run_id: UUID | str, message: str) -> None:
+    """Complete the flow run without going on, and leave: never returns."""
+    landed = await propose_state(get_client(), Completed(message=message), flow_run_id=UUID(str(flow_run_id)))
     raise Pause(message, state=landed)
 
 

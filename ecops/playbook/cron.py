@@ -21,6 +21,12 @@ def check_cron(line: str) -> str:
     return line
 
 
+def once_a_day(line: str) -> bool:
+    """Whether a line fires at most once a day."""
+    minutes, hours = (_numbers(word, *field) for word, field in zip(line.split()[:2], _FIELDS[:2], strict=True))
+    return len(minutes) == len(hours) == 1
+
+
 def _numbers(word: str, field: str, lowest: int, highest: int, names: dict[str, int]) -> set[int]:
     found: set[int] = set()
     for part in word.lower().split(","):

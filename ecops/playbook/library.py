@@ -88,9 +88,9 @@ def digest(playbook: Playbook) -> str:
 
 
 def folders_from(extra: Sequence[Path]) -> tuple[Path, ...]:
-    """The given folders that exist, then the playbooks that come with the product."""
+    """The given folders, which may come into being later, then the playbooks that come with the product."""
     import playbooks
 
     # The same folder can stand twice on a namespace package's path, once through the current directory.
     ours = (Path(folder).resolve() for folder in playbooks.__path__)
-    return tuple(dict.fromkeys((*(folder.resolve() for folder in extra if folder.is_dir()), *ours)))
+    return tuple(dict.fromkeys((*(folder.resolve() for folder in extra), *ours)))

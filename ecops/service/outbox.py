@@ -12,6 +12,7 @@ from ecops.service.views import bars, progress_of
 from ecops.store import tables as t
 from ecops.store.database import Store
 
+LOOKED_AT = 200  # flow runs asked for at once: a page of Prefect's
 BACKOFF = (timedelta(seconds=4), timedelta(seconds=8), timedelta(seconds=20), timedelta(minutes=1), timedelta(minutes=5))
 
 
@@ -27,8 +28,9 @@ class Drawing:
 
 
 def without_flow_run(connection: Connection) -> list:
-    """Runs Prefect has not heard of."""
-    return list(connection.execute(select(t.run).where(t.run.c.prefect_flow_run.is_(None), t.run.c.state == "active").order_by(t.run.c.launched_at).limit(20)))
+    """Runs Prefect has not heard of, those included that ended before it could."""
+    untold = or_(t.run.c.state == "active", t.run.c.closed_in_prefect == 0)
+    return list(connection.execute(select(t.run).where(t.run.c.prefect_flow_run.is_(None), untold).order_by(t.run.c.launched_at).limit(20)))
 
 
 def attach(store: Store, run: str, flow_run: str | None, now: datetime) -> None:
@@ -77,6 +79,19 @@ def closed(store: Store, run: str, now: datetime) -> None:
         tx.connection.execute(update(t.run).where(t.run.c.run == run).values(closed_in_prefect=1))
 
 
-def followed(connection: Connection) -> list:
-    """Active runs with their flow runs, to see what people did in the Prefect UI."""
-    return list(connection.execute(select(t.run.c.run, t.run.c.prefect_flow_run).where(t.run.c.state == "active", t.run.c.prefect_flow_run.is_not(None)).limit(500)))
+def attach_first(store: Store, run: str, flow_run: str, now: datetime) -> str:
+    """Remember a run's flow run unless it has one; gives the one it has."""
+    with store.write(now, "relay") as tx:
+        held = tx.lock_run(run).prefect_flow_run
+    if held is None:
+        attach(store, run, flow_run, now)
+    return held or flow_run
+
+
+def followed(connection: Connection, turn: int) -> list:
+    """Active runs with their flow runs, to see what people did in the Prefect UI: the newest, and in turn a part of the others."""
+    active = select(t.run.c.run, t.run.c.prefect_flow_run).where(t.run.c.state == "active", t.run.c.prefect_flow_run.is_not(None))
+    rows = list(connection.execute(active.order_by(t.run.c.launched_at.desc(), t.run.c.run)))
+    newest, others = rows[:LOOKED_AT], rows[LOOKED_AT:]
+    parts = max(1, -(-len(others) // LOOKED_AT))
+    return newest + others[turn % parts * LOOKED_AT :][:LOOKED_AT]

@@ -62,6 +62,14 @@ steps:
     needs: [slow_items]
     due: day + 1d
 """
+ROUTINE = """\
+playbook: routine
+title: {zh: 例行, en: Routine}
+phase: daily
+schedule: {cron: "0 3 * * *", shops: all}
+steps:
+  - {id: look, duty: data, due: D + 1d, checklist: [看 / Look]}
+"""
 STEPS = ["plan", "segment", "check", "go", "slow_items", "close"]
 
 
@@ -83,6 +91,7 @@ class System:
         self.env = os.environ | {"ECOPS_HOME": str(home)}
         (home / "playbooks").mkdir(parents=True, exist_ok=True)
         (home / "playbooks" / "small.yaml").write_text(PLAYBOOK)
+        (home / "playbooks" / "routine.yaml").write_text(ROUTINE)
         self.process: subprocess.Popen | None = None
         self.log = home / "up.log"
         self.store = Store(f"sqlite:///{home / 'ecops.db'}")

@@ -2,10 +2,12 @@
 
 import signal
 import socket
+from datetime import UTC, datetime, timedelta
 
 import psutil
 import pytest
 
+from ecops.service import views
 from tests.acceptance.system import STEPS, System, events, until
 
 pytestmark = pytest.mark.prefect
@@ -82,6 +84,82 @@ def test_a_cancelled_flow_run_cancels_the_run(system):
     with system.prefect() as api:
         api.set_flow_run_state(launched["prefect_flow_run"], "CANCELLING")
     until(lambda: system.show(launched["run"])["state"] == "cancelled", 30, "the run to be cancelled")
+
+
+def test_a_flow_run_deleted_in_prefect_gets_a_successor_with_all_its_bars(system):
+    launched = system.launch()
+    flow_run = launched["prefect_flow_run"]
+    until(lambda: len(system.bars(flow_run)) == len(STEPS), 30, "the bars")
+    with system.prefect() as api:
+        api._request("DELETE", f"/flow_runs/{flow_run}")
+    new = until(lambda: system.show(launched["run"])["prefect_flow_run"] not in (None, flow_run) and system.show(launched["run"])["prefect_flow_run"], 20, "a successor")
+    until(lambda: system.bars(new).get("plan") == "With people" and len(system.bars(new)) == len(STEPS), 20, "its bars")
+
+
+def test_a_flow_run_that_somebody_calls_ended_in_prefect_goes_on_when_there_is_work(system):
+    launched = system.launch()
+    run, flow_run = launched["run"], launched["prefect_flow_run"]
+    for step, state in zip(STEPS, ("COMPLETED", None, "FAILED", None, None, None), strict=True):
+        if state:
+            until(lambda: system.flow_state(flow_run) == "PAUSED", 40, "the flow run to sleep")
+            with system.prefect() as api:
+                api.set_flow_run_state(flow_run, state, force=True)
+        (system.settle if step in ("segment", "slow_items") else system.tick)(run, step)
+    until(lambda: system.show(run)["state"] == "completed" and system.flow_state(flow_run) == "COMPLETED", 60, "the end")
+    assert sorted(events(system.home, run, "step.done")) == sorted(STEPS)
+
+
+def test_a_cancelled_run_that_is_retried_in_prefect_stays_cancelled(system):
+    launched = system.launch()
+    run, flow_run = launched["run"], launched["prefect_flow_run"]
+    system.verb("cancel", run, "--by", "li", "--reason", "moved")
+    until(lambda: system.flow_state(flow_run) == "CANCELLED", 30, "the flow run to be cancelled")
+    with system.prefect() as api:
+        before = api.get(f"/flow_runs/{flow_run}")["run_count"]
+        api.set_flow_run_state(flow_run, "SCHEDULED", "AwaitingRetry", force=True)
+        until(lambda: api.get(f"/flow_runs/{flow_run}")["run_count"] > before, 30, "the retry")
+    until(lambda: system.flow_state(flow_run) == "CANCELLED", 30, "it to be cancelled again")
+    assert system.show(run)["state"] == "cancelled"
+
+
+BROKEN = """\
+playbook: broken
+title: Broken
+phase: daily
+params: {after: {type: text, default: soon}}
+steps:
+  - {id: segment, duty: users, task: customers.segment, with: {stale_after: "{{ params.after }}"}}
+"""
+
+
+def test_a_task_that_breaks_asks_a_person_and_fails_no_flow_run(system, tmp_path):
+    (tmp_path / "broken.yaml").write_text(BROKEN)
+    launched = system.verb("launch", str(tmp_path / "broken.yaml"), "--day", "2031-11-11", "--shops", "demo")
+    run, flow_run = launched["run"], launched["prefect_flow_run"]
+    found = until(lambda: system.steps(run)["segment"]["state"] == "open" and system.steps(run)["segment"], 40, "the question")
+    assert found["outcome"]["status"] == "failed"
+    until(lambda: system.flow_state(flow_run) == "PAUSED" and system.bars(flow_run).get("segment") == "Unknown", 30, "the flow run to sleep")
+    system.tick(run, "segment")
+    until(lambda: system.flow_state(flow_run) == "COMPLETED", 40, "the flow run to complete")
+
+
+def test_a_routine_fires_once_a_day_and_set_of_shops(system):
+    day = datetime(2031, 5, 6, 9, tzinfo=UTC)
+    wishes = [(day, "all"), (day, "all"), (day + timedelta(minutes=5), "all"), (day, "demo"), (day - timedelta(days=1), "all")]
+    with system.prefect() as api:
+        deployment = api.deployment_id("daily/ecops")
+        fired = [
+            api.post(f"/deployments/{deployment}/create_flow_run", {"parameters": {"playbook": "routine", "shops": shops}, "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": at.isoformat()}}})["id"]
+            for at, shops in wishes
+        ]
+        for flow_run in fired:
+            api.set_flow_run_state(flow_run, "SCHEDULED", "Scheduled")  # its time has come
+        until(lambda: {state.type for state in api.flow_runs(fired)} <= {"PAUSED", "COMPLETED"}, 60, "all firings")
+        asleep = {state.id for state in api.flow_runs(fired) if state.type == "PAUSED"}
+    with system.store.read() as connection:
+        runs = [run for run in views.runs(connection) if run["playbook"] == "routine"]
+    assert sorted((run["day"], run["prefect_flow_run"] in asleep) for run in runs) == [("2031-05-05", True), ("2031-05-06", True), ("2031-05-06", True)]
+    assert len(asleep) == 3
 
 
 def test_wrong_calls_get_a_sentence_and_a_code(system, tmp_path):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ecops.playbook.check import TaskFacts, read_playbook
-from ecops.playbook.cron import check_cron
+from ecops.playbook.cron import check_cron, once_a_day
 from ecops.playbook.library import Shelf, digest
 from ecops.playbook.model import Playbook
 from ecops.playbook.source import Trouble, load
@@ -201,6 +201,10 @@ def test_a_cron_line_that_comes_is_taken(line):
 def test_a_cron_line_that_never_comes_is_refused(line):
     with pytest.raises(ValueError):
         check_cron(line)
+
+
+def test_a_cron_line_fires_once_a_day_or_oftener():
+    assert [once_a_day(line) for line in ("0 8 * * *", "30 7 * * 1-5", "0 8,20 * * *", "*/30 8 * * *", "0 * * * *")] == [True, True, False, False, False]
 
 
 @pytest.mark.parametrize(("text", "line"), [("a: 1\nb: \x00", 2), ("a: 1\n\nb: c\ud800", 3)])
