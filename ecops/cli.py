@@ -417,6 +417,7 @@ def playbook_check(path: Path | None, as_json: bool) -> None:
 def playbook_show(key: str, day: str, anchors: tuple[str, ...], as_json: bool) -> None:
     """The dated plan of a playbook."""
     from ecops.engine.plan import make_plan
+    from ecops.playbook.model import span_text
     from ecops.shelf import shelf
 
     book = shelf(Home.from_environment().playbooks).find(key)
@@ -425,9 +426,9 @@ def playbook_show(key: str, day: str, anchors: tuple[str, ...], as_json: bool) -
     def local(at: datetime | None) -> str | None:
         return at.astimezone(book.zone).isoformat() if at else None
 
-    rows = [{"step": one.step.id, "title": one.step.title.zh if one.step.title else one.step.id, "stage": one.step.stage, "kind": one.step.kind, "role": book.role_of(one.step), "start": local(one.begin), "due": local(one.due), "needs": list(one.needs), "provisional": one.provisional} for one in plan.steps]
+    rows = [{"step": one.step.id, "title": one.step.title.zh if one.step.title else one.step.id, "stage": one.step.stage, "kind": one.step.kind, "role": book.role_of(one.step), "start": local(one.begin), "due": local(one.due), "due_rule": one.step.due and one.step.due.text, "every": one.step.every and span_text(one.step.every), "until": local(one.until), "needs": list(one.needs), "provisional": one.provisional} for one in plan.steps]
     told = {"playbook": book.playbook, "version": book.version, "title": book.title.zh, "anchors": {name: local(at) for name, at in plan.anchors.items()}, "steps": rows}
-    out(told, as_json, lambda: table(rows, ["stage", "step", "kind", "role", "start", "due", "title"]))
+    out(told, as_json, lambda: table([row | {"due": row["due"] or row["due_rule"]} for row in rows], ["stage", "step", "kind", "role", "start", "every", "until", "due", "title"]))
 
 
 @playbook.command("schema")

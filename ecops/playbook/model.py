@@ -64,7 +64,8 @@ def _signed(value: Any) -> timedelta:
     return span
 
 
-def _text_of(span: timedelta) -> str:
+def span_text(span: timedelta) -> str:
+    """A span as it is written: `90m`, `6h`, `-2d`."""
     minutes = int(span.total_seconds() // 60)
     sign, minutes = ("-", -minutes) if minutes < 0 else ("", minutes)
     for unit, size in (("d", 1440), ("h", 60)):
@@ -116,7 +117,7 @@ Rule = Annotated[
 Span = Annotated[
     timedelta,
     BeforeValidator(_signed),
-    PlainSerializer(_text_of),
+    PlainSerializer(span_text),
     WithJsonSchema({"type": "string", "pattern": r"^[+-]?\d+ ?(m|min|h|d|w)$", "description": "A duration such as 90m, 4h, 2d."}),
 ]
 Template = Annotated[str, AfterValidator(_template)]
