@@ -15,6 +15,7 @@ SHOP_ZONE = "Asia/Shanghai"
 
 _MISSING = r"(?i)^(-+|—+|–+|/|暂无数据|暂无|无数据|null|nan|none|n/a|#n/a|\\n|\*+)$"
 # How a cell begins that is wrapped, or that may be a way to write nothing.
+_HOLLOW = r"^[\-—–/暂无Nn#\\*]"
 _SPECIAL = r"^[='`\-—–/暂无Nn#\\*\u200b-\u200f\u2060\ufeff]"
 # Characters without a shape that pages and joined files leave behind.
 _INVISIBLE, _INVISIBLES = r"\p{Cf}", "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
@@ -22,6 +23,8 @@ _SCIENTIFIC = r"^[+-]?\d+(\.\d+)?[eE][+-]?\d+$"
 _LONG_ID, _ROUNDED, _TELLING_ZEROS = r"^\d{16,}$", r"^\d{15}(0+)$", 6
 # A double holds integers up to 2**53; above, each doubling leaves one binary digit less. Chance gives so many zeros to no column of ids.
 _EXACT_BITS, _TELLING_BITS = 53, 40
+# A spreadsheet keeps so many digits; a text of so many may be no 64-bit integer any more.
+_SPREADSHEET_DIGITS, _NO_INTEGER = 15, 19
 _NUMBER = r"^-?\d+(\.\d+)?$"
 _DAY = r"^((?:19|20)\d\d)[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
 _COMPACT = r"^((?:19|20)\d\d)(\d\d)(\d\d)$"
@@ -63,7 +66,7 @@ def clean(cell: pl.Expr) -> pl.Expr:
     formula = odd.str.starts_with('="') & odd.str.ends_with('"') & (odd.str.len_bytes() > len('="'))
     inner = pl.when(formula).then(odd.str.strip_prefix('="').str.strip_suffix('"')).otherwise(odd)
     bare = inner.str.strip_chars(_INVISIBLES).str.strip_chars().str.strip_chars_start("'`").str.strip_chars()
-    nothing = (bare == "") | bare.str.contains(_MISSING)
+    nothing = (bare == "") | _only(bare, bare.str.contains(_HOLLOW)).str.contains(_MISSING).fill_null(False)
     return pl.when(special).then(_only(bare, ~nothing)).otherwise(_only(outer, outer != ""))
 
 
@@ -90,10 +93,12 @@ def identity(cell: pl.Expr, epoch: date) -> Parsed:
 
 def _rounded(cell: pl.Expr) -> pl.Expr:
     """Long ids that a spreadsheet has written out with zeros for the digits it lost: chance ends a few in zeros, but not all of a column."""
-    long = pl.when(cell.str.contains(_LONG_ID)).then(cell)
-    zeros = long.str.extract(_ROUNDED).str.len_chars()
-    sole = pl.when(zeros.is_not_null()).then(cell).is_first_distinct()
-    all_end_so = (zeros.count() == long.count()) & (pl.when(sole).then(zeros).sum() >= _TELLING_ZEROS)
+    # few ids end in a zero, and patterns cost more than anything else here
+    zeros = _only(cell, cell.str.ends_with("0")).str.extract(_ROUNDED).str.len_chars()
+    beyond = _only(cell, cell.str.len_bytes() >= _NO_INTEGER).str.contains(_LONG_ID)
+    long = (cell.cast(pl.Int64, strict=False) >= 10**_SPREADSHEET_DIGITS).fill_null(False) | beyond.fill_null(False)
+    sole = _only(cell, zeros.is_not_null()).is_first_distinct()
+    all_end_so = (zeros.count() == long.sum()) & (_only(zeros, sole).sum() >= _TELLING_ZEROS)
     return zeros.is_not_null() & all_end_so
 
 
@@ -102,7 +107,8 @@ def _through_doubles(cell: pl.Expr) -> pl.Expr:
     number = cell.cast(pl.Int64, strict=False)
     long = _only(number, number >= 2**_EXACT_BITS)
     kept = long.cast(pl.Float64).cast(pl.Int64, strict=False) == long
-    lacking = _only(long, long.is_first_distinct()).log(2).floor() + 1 - _EXACT_BITS
+    alike = _only(long, kept)
+    lacking = _only(alike, alike.is_first_distinct()).log(2).floor() + 1 - _EXACT_BITS
     return kept & kept.all() & (lacking.sum() >= _TELLING_BITS)
 
 
@@ -220,7 +226,9 @@ def staged(cell: pl.Expr, epoch: date) -> Parsed:
 
 def waybill(cell: pl.Expr, epoch: date) -> Parsed:
     """A carrier's number, without the `No:` some exports put before it."""
-    return identity(cell.str.replace(r"(?i)^no[:：]\s*", ""), epoch)
+    marked, plain = cell.str.contains(r"^[Nn]"), identity(cell, epoch)
+    bare = identity(pl.when(marked).then(cell.str.replace(r"(?i)^no[:：]\s*", "")).otherwise(cell), epoch)
+    return Parsed(bare.value, bare.fault, _only(plain.usual, ~marked))
 
 
 def province(cell: pl.Expr, epoch: date) -> Parsed:

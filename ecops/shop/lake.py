@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import polars as pl
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, TableNotFoundError
 
 from ecops.shop.asof import as_of_frame
@@ -35,6 +35,8 @@ _TABLES = KINDS | {QUARANTINE.name: QUARANTINE, _SETTINGS.name: _SETTINGS}
 _EVERY_SHOP = ""
 _ATTEMPTS = 20
 _AT_ONCE = 100_000
+# The writer holds a group of rows in memory until it is whole; by default a million.
+_GROUPS = WriterProperties(max_row_group_size=_AT_ONCE, compression="SNAPPY")
 # In every commit: the moment of the import, so that the lake can be read as it was known at any moment.
 _AT = "ecops_at"
 # What was known a year ago must still be there at the next year's campaign.
@@ -188,10 +190,10 @@ class Lake:
         self._step("committing")
         if change.only_new:
             # a commit in between makes it fail, for the same keys may have come with it
-            write_deltalake(target, _in_parts(change.rows.drop(GONE)), mode="append", commit_properties=note)
+            write_deltalake(target, _in_parts(change.rows.drop(GONE)), mode="append", commit_properties=note, writer_properties=_GROUPS)
             return
         (
-            target.merge(change.rows.sort(order), same_key, source_alias="new", target_alias="held", commit_properties=note)
+            target.merge(change.rows.sort(order), same_key, source_alias="new", target_alias="held", commit_properties=note, writer_properties=_GROUPS)
             .when_matched_delete(predicate=f"new.{GONE}")
             .when_matched_update(values)
             .when_not_matched_insert(values, predicate=f"NOT new.{GONE}")

@@ -29,16 +29,36 @@ def keyed_hash(secret: bytes, text: str) -> str:
 
     A text that is such a stand-in already (it comes back from a mended quarantine) stays what it is.
     """
-    if text.startswith(HASHED) and len(text) == len(HASHED) + _DIGITS:
-        return text.removeprefix(HASHED)
-    return blake2b(text.encode(), key=secret, digest_size=_DIGITS // 2).hexdigest()
+    return _stand(_keyed(secret), text)
 
 
 def hashed(texts: pl.Series, secret: bytes) -> pl.Series:
     """Keyed hashes of a column of texts; null stays null."""
-    known = texts.drop_nulls().unique()
-    stands = pl.Series([keyed_hash(secret, text) for text in known], dtype=pl.String)
-    return texts.replace_strict(known, stands, default=None, return_dtype=pl.String)
+    stands = _Stands(secret)
+    return pl.Series(texts.name, [stands[text] for text in texts.to_list()], dtype=pl.String)
+
+
+class _Stands(dict[str | None, str | None]):
+    """Text -> its stand-in, each made once; the key is worked in once for all of them."""
+
+    def __init__(self, secret: bytes) -> None:
+        super().__init__({None: None})
+        self._begun = _keyed(secret)
+
+    def __missing__(self, text: str) -> str:
+        self[text] = made = _stand(self._begun.copy(), text)
+        return made
+
+
+def _keyed(secret: bytes) -> blake2b:
+    return blake2b(key=secret, digest_size=_DIGITS // 2)
+
+
+def _stand(begun: blake2b, text: str) -> str:
+    if text.startswith(HASHED) and len(text) == len(HASHED) + _DIGITS:
+        return text.removeprefix(HASHED)
+    begun.update(text.encode())
+    return begun.hexdigest()
 
 
 def words_hashed(texts: pl.Series, rows: pl.Series, secret: bytes) -> pl.Series:
