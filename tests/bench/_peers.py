@@ -19,12 +19,12 @@ TODAY = AS_OF.date()
 NOW, OPENS = AS_OF.astimezone(UTC), DAY.astimezone(UTC)
 ENDS = OPENS + timedelta(hours=24)
 SHOP_ITEM, ORDER = ["shop", "item_id"], ["shop", "order_id"]
-C = pl.col
+C, COUNT = pl.col, pl.len().cast(pl.Int64)
 
 
 @dataclass(frozen=True)
 class Peer:
-    """`query` gives the rows of the list `of`, which are told apart by `keys`."""
+    """`query` gives the rows of the list `of`, which are told apart by `keys`; of `verdicts`: the counts of each shop that stand in them."""
 
     query: Callable[[Frames], pl.LazyFrame]
     keys: tuple[str, ...]
@@ -58,6 +58,19 @@ def local_day(column: str) -> pl.Expr:
 
 def midnight(day: date) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=CHINA).astimezone(UTC)
+
+
+def count(of: pl.Expr) -> pl.Expr:
+    return of.sum().cast(pl.Int64)
+
+
+def o_clock(column: str) -> pl.Expr:
+    return C(column).dt.convert_time_zone(CHINA.key).dt.hour().cast(pl.Int64)
+
+
+def wilson(hits: pl.Expr, of: pl.Expr, side: int) -> pl.Expr:
+    z, rate = 1.959963984540054, hits / of
+    return (rate + z * z / (2 * of) + side * z * (rate * (1 - rate) / of + z * z / (4 * of * of)).sqrt()) / (1 + z * z / of)
 
 
 def kept(orders: pl.LazyFrame) -> pl.LazyFrame:
