@@ -25,6 +25,7 @@ _LONG_ID, _ROUNDED, _TELLING_ZEROS = r"^\d{16,}$", r"^\d{15}(0+)$", 6
 _EXACT_BITS, _TELLING_BITS = 53, 40
 # A spreadsheet keeps so many digits; a text of so many may be no 64-bit integer any more.
 _SPREADSHEET_DIGITS, _NO_INTEGER = 15, 19
+_MINUS = r"^([¥￥]?\s*)-"
 _NUMBER = r"^-?\d+(\.\d+)?$"
 _DAY = r"^((?:19|20)\d\d)[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
 _COMPACT = r"^((?:19|20)\d\d)(\d\d)(\d\d)$"
@@ -200,8 +201,8 @@ def seconds(cell: pl.Expr, epoch: date) -> Parsed:
 
 def signed_money(cell: pl.Expr, epoch: date) -> Parsed:
     """Yuan -> fen, negative where the file books a charge or a return."""
-    parsed = money(cell.str.strip_prefix("-"), epoch)
-    return Parsed(pl.when(cell.str.starts_with("-")).then(-parsed.value).otherwise(parsed.value), parsed.fault)
+    parsed = money(cell.str.replace(_MINUS, "${1}"), epoch)
+    return Parsed(pl.when(cell.str.contains(_MINUS)).then(-parsed.value).otherwise(parsed.value), parsed.fault)
 
 
 def refund_money(cell: pl.Expr, epoch: date) -> Parsed:

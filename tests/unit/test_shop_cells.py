@@ -73,6 +73,11 @@ def test_a_few_ids_may_end_in_binary_zeros_by_chance():
     assert faults_of_ids([str(2**61), str(2**61 + 2**12), "12", "7001"]) == [None] * 4
 
 
+@pytest.mark.parametrize(("text", "fen"), [("-199.04", -19904), ("￥ -199.04 元", -19904), ("¥-0.50", -50), ("12", 1200)])
+def test_a_booking_may_be_negative(text, fen):
+    assert convert(cells.signed_money, text) == (fen, None)
+
+
 def test_no_refund_in_words_is_no_amount():
     assert convert(cells.refund_money, "无退款申请") == (None, None)
     assert (convert(cells.refund_money, "12.00"), convert(cells.refund_money, "退款")) == ((1200, None), (None, "not_money"))

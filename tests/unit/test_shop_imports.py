@@ -139,6 +139,12 @@ def test_sales_by_title_join_the_traffic_whichever_comes_first(tmp_path):
     assert [(row[1], row[2], row[3]) for row in ends[0]] == [("12163147", 5, 3), ("8", 5, 1), ("12163147", None, 1)]
 
 
+def test_sales_with_item_numbers_are_held_under_them_without_any_traffic(lake, tmp_path):
+    rows = [["时间", "商品名称", "SKU", "成交商品件数", "成交金额"], ["2019-05-06", "书", "12163147", "1", "9.90"]]
+    run(lake, csv_file(tmp_path / "a.csv", rows))
+    assert held(lake, "item_days", "item_id", "pay_units", "visitors") == [("12163147", 1, None)]
+
+
 def test_a_title_of_two_items_names_neither(lake, tmp_path):
     run(lake, xlsx_file(tmp_path / "t.xlsx", [TRAFFIC, traffic(0), traffic(1, item=8.0)]))
     report = run(lake, csv_file(tmp_path / "s.csv", [["日期", "商品名称", "成交件数", "销售码洋"], ["2019-05-06", "书", 3, 29.7]]))
