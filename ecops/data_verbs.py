@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -166,14 +166,27 @@ def pull(home: Home, store, key: str, kinds: tuple[str, ...], since: str | None,
     begin, end = (moment_of(text) if text else None for text in (since, until))
     if begin and begin >= (end or at):
         raise BadCall(f"--since {since} does not lie before {'--until ' + until if until else 'now'}; ask for a time that has been.")
-    platform = next((row["platform"] for row in shops.everyone(store) if row["shop"] == key), None)
+    known = {row["shop"]: row["platform"] for row in shops.everyone(store)}
+    platform = known.get(key)
     if platform is None:
         shops.must_exist(store, key)
+    _must_have_its_own_credentials(key, known)
     told = pull_shop(home, Lake(home.lake_url), key, platform, at, begin, end, kinds or None)
     if again := work.data_arrived(store, key, at):
         say(f"{again} 个步骤将重算 / steps run again")
     out(told, as_json, lambda: "\n".join(_pull_line(one) for one in told["kinds"]))
     sys.exit(0 if told["whole"] else 1)
+
+
+def _must_have_its_own_credentials(key: str, known: Iterable[str]) -> None:
+    """`a-b` and `a_b` are two shops, but a variable's name cannot tell them apart: one would be filled with the other's orders."""
+    from ecops.platforms.credentials import block, variable
+
+    if twin := next((other for other in known if other != key and (variable(other) == variable(key) or block(other) == block(key))), None):
+        raise BadCall(
+            f"The shops {key} and {twin} would use the same credentials ({variable(key)} or {block(key)}): "
+            "add one of them under a key that differs in more than - and _."
+        )
 
 
 def _pull_line(one: dict) -> str:

@@ -142,6 +142,15 @@ def test_a_platform_without_a_client_is_said_before_credentials_are_asked_for(ho
     assert isinstance(runner.invoke(cli, ["pull", "--shop", "jd-shop"]).exception, BadCall)
 
 
+def test_two_shops_whose_keys_name_the_same_credentials_are_not_pulled(home, gateway):
+    runner = CliRunner()
+    for key in ("shop-a", "shop_a"):
+        assert runner.invoke(cli, ["shop", "add", key, "--name", key, "--platform", "taobao"]).exit_code == 0
+    done = runner.invoke(cli, ["pull", "--shop", "shop-a"])
+    assert isinstance(done.exception, BadCall) and "shop_a" in str(done.exception)
+    assert gateway.asked == []
+
+
 def test_a_dead_token_says_so(home, lake, gateway, monkeypatch):
     give(monkeypatch, gateway, refresh_token=None)
     gateway.tokens = set()
