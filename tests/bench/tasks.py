@@ -17,7 +17,7 @@ import polars as pl
 
 from ecops.automation import Answer, Ask, Automation, automations
 from ecops.shop.lake import Lake
-from tests.bench import _peers_service
+from tests.bench import _peers_customers, _peers_service
 from tests.bench._peers import PEERS, Peer
 from tests.bench._shops import AS_OF, DAY, fill
 
@@ -26,6 +26,7 @@ MOST_SECONDS, MOST_RATIO = 5.0, 2.0
 _LEAST_SECONDS = 0.05
 PARAMS = {
     "campaign.watch_hour": {"gmv_target": "100000", "opening": "day - 4h"},
+    "customers.wake": {"dormant": f"{_peers_customers.DORMANT}d"},
     "review.gap": {"gmv_target": "100000", "since": "day", "until": "day + 24h"},
     "review.pareto": {"since": "day - 7d"},
     "service.return_deadline": {"policy": f"{_peers_service.POLICY}"},
