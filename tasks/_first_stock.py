@@ -10,6 +10,7 @@ from tasks._rows import known
 from tasks._windows import days_before, today
 
 OWN_MONTH = timedelta(days=30)
+_ITEM = ["shop", "item_id"]
 
 
 def competitor_figures(frames: Frames, ask: Ask) -> pl.DataFrame:
@@ -18,7 +19,6 @@ def competitor_figures(frames: Frames, ask: Ask) -> pl.DataFrame:
         known(frames, "competitor_items", ask)
         .with_columns(**monthly_counts())
         .with_columns(reason=_why_ignored(ask))
-        .sort("shop", "item_id", "competitor", "competitor_item_id", "month")
         .collect()
     )
 
@@ -37,13 +37,14 @@ def _why_ignored(ask: Ask) -> pl.Expr:
 
 def stock_orders(figures: pl.DataFrame, frames: Frames, ask: Ask) -> pl.DataFrame:
     """One row an item: the statistic as a fraction, the quantity, what it costs; `reason` where there is none."""
+    compared = figures.lazy().filter(pl.col("item_id").is_not_null())
     return (
-        figures.lazy()
-        .filter(pl.col("item_id").is_not_null())
-        .group_by("shop", "item_id")
-        .agg(**_statistic(ask), reason=_first_reason())
-        .join(_own_items(frames, ask), on=["shop", "item_id"], how="left")
-        .join(_own_month(frames, ask), on=["shop", "item_id"], how="left")
+        compared.select(_ITEM).unique()
+        .join(_statistics(compared, ask), on=_ITEM, how="left")
+        .join(_first_reasons(compared), on=_ITEM, how="left")
+        .with_columns(pl.col("competitors").fill_null(0), pl.col("lower_bound").fill_null(False))
+        .join(_own_items(frames, ask), on=_ITEM, how="left")
+        .join(_own_month(frames, ask), on=_ITEM, how="left")
         .with_columns(pack_assumed=pl.col("pack_size").is_null(), pack=pl.col("pack_size").fill_null(ask.params.default_pack))
         .with_columns(reason=pl.when(pl.col("pack") <= 0).then(pl.lit("pack size not positive")).otherwise("reason"))
         .with_columns(pack=pl.when(pl.col("pack") > 0).then("pack"))
@@ -52,7 +53,7 @@ def stock_orders(figures: pl.DataFrame, frames: Frames, ask: Ask) -> pl.DataFram
         .select(*_ORDERED, "reason")
         .sort("shop", "item_id")
         .collect()
-    )
+    )  # fmt: skip
 
 
 _ORDERED = (
@@ -61,27 +62,27 @@ _ORDERED = (
 )  # fmt: skip
 
 
-def _statistic(ask: Ask) -> dict[str, pl.Expr]:
+def _statistics(compared: pl.LazyFrame, ask: Ask) -> pl.LazyFrame:
     """The chosen statistic of the newest complete month's counts as the fraction `top` / `of`, so that nothing is rounded."""
-    usable = pl.col("reason").is_null()
-    newest = usable & (pl.col("month") == pl.col("month").filter(usable).max())
-    counts = pl.col("count").filter(newest).sort()
-    size = newest.sum().cast(pl.Int64)
-    middle = counts.slice((size - 1) // 2, pl.when(size % 2 == 1).then(1).otherwise(2))
-    chosen = {"max": counts.tail(1), "median": middle, "top3_mean": counts.tail(3)}[ask.params.statistic]
-    return {
-        "top": pl.when(size > 0).then(chosen.sum()),
-        "of": pl.when(size > 0).then(chosen.len().cast(pl.Int64)),
-        "month": pl.col("month").filter(newest).first(),
-        "competitors": size,
-        "lower_bound": pl.col("at_least").filter(newest).any(),
-    }
+    usable = compared.filter(pl.col("reason").is_null())
+    months = usable.group_by(_ITEM).agg(month=pl.col("month").max())
+    size, count = pl.len().cast(pl.Int64), pl.col("count")
+    low, high = (count.quantile(0.5, end).cast(pl.Int64) for end in ("lower", "higher"))  # the middle two; one and the same of an odd number
+    odd = size % 2 == 1
+    top, of = {
+        "max": (count.max(), pl.lit(1, pl.Int64)),
+        "median": (pl.when(odd).then(low).otherwise(low + high), pl.when(odd).then(1).otherwise(2).cast(pl.Int64)),
+        "top3_mean": (count.top_k(3).sum(), pl.min_horizontal(size, 3).cast(pl.Int64)),
+    }[ask.params.statistic]
+    newest = usable.join(months, on=[*_ITEM, "month"], how="semi")
+    return newest.group_by(_ITEM).agg(top=top, of=of, month=pl.col("month").first(), competitors=size, lower_bound=pl.col("at_least").any())
 
 
-def _first_reason() -> pl.Expr:
+def _first_reasons(compared: pl.LazyFrame) -> pl.LazyFrame:
     """Why an item has no figure at all: the reason of its newest row."""
+    none = compared.join(compared.filter(pl.col("reason").is_null()), on=_ITEM, how="anti")
     reasons = pl.col("reason").sort_by("month", "reason", descending=[True, False])
-    return pl.when(pl.col("reason").is_not_null().all()).then(reasons.first())
+    return none.group_by(_ITEM).agg(reason=reasons.first())
 
 
 def _own_items(frames: Frames, ask: Ask) -> pl.LazyFrame:

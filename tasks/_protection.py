@@ -14,15 +14,17 @@ _ORDER = ["shop", "order_id"]
 def price_moves(frames: Frames, ask: Ask) -> pl.LazyFrame:
     """Price changes planned, or made within the protected days: `drop_on` (local day), `new_fen`, `planned`.
 
-    Several changes of one item are each a case of their own.
+    Several changes of one item are each a case of their own; `nth` numbers them by shop, instant and item, so that many lines are sorted and
+    counted by one number in place of two texts.
     """
-    days = ask.params.days
+    days, by = ask.params.days, ["shop", "changed_at", "item_id"]
     return (
         known(frames, "price_changes", ask)
         .filter(pl.col("price_fen").is_not_null(), pl.col("changed_at") > instant(last_midnight(ask) - days - DAY))
         .filter(local_date("changed_at", ask) >= today(ask) - days)
         .select("shop", "item_id", "changed_at", "reason", new_fen="price_fen", drop_on=local_date("changed_at", ask))
-        .with_columns(planned=pl.col("changed_at") > instant(ask.as_of))
+        .sort(by)
+        .with_columns(planned=pl.col("changed_at") > instant(ask.as_of), nth=pl.struct(by).rle_id())
     )
 
 
@@ -96,17 +98,16 @@ def _why_unsure() -> pl.Expr:
 
 def liabilities(frames: Frames, ask: Ask, moves: pl.LazyFrame, claims: pl.DataFrame, unsure: pl.DataFrame) -> pl.DataFrame:
     """One row a price change, changes that cost nothing included."""
-    by = ["shop", "item_id", "changed_at"]
-    sums = claims.group_by(by).agg(
+    sums = claims.group_by("nth").agg(
         orders=pl.col("order_id").n_unique().cast(pl.Int64), units=pl.col("units").sum(), due_fen=pl.col("due_fen").sum()
     )
-    doubts = unsure.group_by(by).agg(unsure=pl.len().cast(pl.Int64))
+    doubts = unsure.group_by("nth").agg(unsure=pl.len().cast(pl.Int64))
     title = known(frames, "items", ask).select("shop", "item_id", "title", list_fen="price_fen").collect()
     return (
         moves.collect()
         .join(title, on=["shop", "item_id"], how="left")
-        .join(sums, on=by, how="left")
-        .join(doubts, on=by, how="left")
+        .join(sums, on="nth", how="left")
+        .join(doubts, on="nth", how="left")
         .with_columns(pl.col("orders", "units", "due_fen", "unsure").fill_null(0))
         .select("shop", "item_id", "title", "drop_on", "changed_at", "planned", "list_fen", "new_fen", "orders", "units", "due_fen", "unsure", "reason")
         .sort("shop", "planned", "due_fen", "changed_at", "item_id", descending=[False, True, True, False, False])

@@ -132,7 +132,7 @@ def first_stock(frames: Frames, ask: Ask) -> Answer:
     unknown = orders.filter(pl.col("reason").is_not_null()).select("shop", "item_id", "title", "reason")
     ignored = figures.filter(pl.col("reason").is_not_null()).select(
         "shop", "item_id", "competitor", "competitor_item_id", "month", "monthly_sales", "reason"
-    )
+    ).sort("shop", "item_id", "competitor", "competitor_item_id", "month")
     facts = of_every_shop(ask, order_facts(known_items, unknown, ignored)).with_columns(pl.exclude("shop").fill_null(0))
     return Answer(_stock_verdicts(facts, ask), {"items": known_items, "unknown_items": unknown, "ignored": ignored})
 
@@ -460,7 +460,9 @@ def price_protection(frames: Frames, ask: Ask) -> Answer:
     largest; `claims`: its lines. A planned change's liability is that of today: sales until then add to it.
     """
     moves = price_moves(frames, ask)
-    lines = protected_lines(frames, ask, moves).sort("shop", "changed_at", "item_id", "paid_at", "order_id", "line_id").collect()
+    # a line of which nothing is due is in neither list: millions of them are not sorted
+    due = protected_lines(frames, ask, moves).filter(pl.col("due_fen").fill_null(1) > 0)
+    lines = due.select(*_CLAIM, "changed_at", "why", "paid_at", "nth").sort("nth", "paid_at", "order_id", "line_id").collect()
     claims = lines.filter(pl.col("why").is_null(), pl.col("due_fen") > 0)
     unsure = lines.filter(pl.col("why").is_not_null(), pl.col("due_fen").fill_null(1) > 0)
     items = liabilities(frames, ask, moves, claims, unsure)
