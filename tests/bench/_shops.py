@@ -139,7 +139,7 @@ def _purchases(items: pl.DataFrame) -> dict[str, pl.DataFrame]:
     rows = _each(items, 4).select(
         "shop", "item_id", purchase_id=pl.format("b{}-{}", "n", "k"), supplier=pl.format("供应商{}", pl.col("n") % 3), ordered_on=ordered,
         promised_on=ordered + pl.duration(days=10), received_on=pl.when(pl.col("k") > 0).then(ordered + pl.duration(days=8 + pl.col("n") % 5)),
-        units=100 + pl.col("n"), received_units=pl.when(pl.col("k") > 0).then(100 + pl.col("n")), cost_fen=pl.col("cost_fen") * 100,
+        units=100 + pl.col("n"), received_units=pl.when(pl.col("k") > 0).then(100 + pl.col("n")), cost_fen=pl.col("cost_fen") * (95 + (pl.col("n") + pl.col("k") * 4) % 11) // 100,
     )  # fmt: skip
     return {"purchases": rows}
 
