@@ -20,13 +20,17 @@ NOW, OPENS = AS_OF.astimezone(UTC), DAY.astimezone(UTC)
 ENDS = OPENS + timedelta(hours=24)
 SHOP_ITEM, ORDER = ["shop", "item_id"], ["shop", "order_id"]
 C, COUNT = pl.col, pl.len().cast(pl.Int64)
+Query = Callable[[Frames], pl.LazyFrame | dict[str, pl.LazyFrame]]
 
 
 @dataclass(frozen=True)
 class Peer:
-    """`query` gives the rows of the list `of`, which are told apart by `keys`; of `verdicts`: the counts of each shop that stand in them."""
+    """`query` gives the rows of the list `of`, which are told apart by `keys`; of `verdicts`: the counts of each shop that stand in them.
 
-    query: Callable[[Frames], pl.LazyFrame]
+    A query that gives several lists gives them by name.
+    """
+
+    query: Query
     keys: tuple[str, ...]
     of: str
 
@@ -37,11 +41,17 @@ PEERS: dict[str, list[Peer]] = {}
 def peer(task: str, *keys: str, of: str = "items"):
     """Declare the decorated query as the peer of `task`, for one of its lists."""
 
-    def declare(query: Callable[[Frames], pl.LazyFrame]) -> Callable[[Frames], pl.LazyFrame]:
+    def declare(query: Query) -> Query:
         PEERS.setdefault(task, []).append(Peer(query, ("shop", *keys), of))
         return query
 
     return declare
+
+
+def answered(peers: list[Peer], frames: Frames) -> list[pl.DataFrame]:
+    """What the queries give, one frame a peer; what several of them need is calculated once."""
+    given = {query: query(frames) for query in dict.fromkeys(one.query for one in peers)}
+    return pl.collect_all([given[one.query][one.of] if isinstance(given[one.query], dict) else given[one.query] for one in peers])
 
 
 def ago(days: int) -> date:

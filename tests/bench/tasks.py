@@ -17,8 +17,8 @@ import polars as pl
 
 from ecops.automation import Answer, Ask, Automation, automations
 from ecops.shop.lake import Lake
-from tests.bench import _peers_customers, _peers_research, _peers_service
-from tests.bench._peers import PEERS, Peer
+from tests.bench import _peers_compliance, _peers_customers, _peers_research, _peers_service
+from tests.bench._peers import PEERS, Peer, answered
 from tests.bench._shops import AS_OF, DAY, fill
 
 MOST_SECONDS, MOST_RATIO = 5.0, 2.0
@@ -87,7 +87,7 @@ def measured(task: Automation, lake: Lake, shops: tuple[str, ...], held: dict[st
     peers = PEERS.get(task.name)
     if peers is None:
         return Line(task.name, in_memory, from_lake, None, None)
-    by_hand, rows = _best(lambda: pl.collect_all([peer.query(frames) for peer in peers]))  # what several lists need is calculated once
+    by_hand, rows = _best(lambda: answered(peers, frames))
     return Line(task.name, in_memory, from_lake, by_hand, all(_same(answer, some, peer) for some, peer in zip(rows, peers, strict=True)))
 
 
