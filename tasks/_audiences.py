@@ -8,14 +8,15 @@ from tasks._rows import instant
 from tasks._windows import Window
 
 
-def campaign_people(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
-    """One row a known buyer: which audience, and the orders that say so."""
+def campaign_people(frames: Frames, ask: Ask, window: Window) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """One row a known buyer: which audience, and the orders that say so. And one row a shop: its orders, and how many of them name their buyer."""
     inside = pl.col("at").is_between(instant(window.since), instant(window.until), closed="left")
     before = pl.col("at").is_between(instant(window.since - ask.params.lookback), instant(window.since), closed="left")
     bought = inside & pl.col("paid")
-    return (
-        effective_orders(frames, ask)
-        .filter(buyer_is_known())
+    columns = ("shop", "buyer_id", "paid", "paid_at", "created_at", "amount_fen", "refunded")
+    orders = effective_orders(frames, ask).select(*columns, named=buyer_is_known())
+    people = (
+        orders.filter("named")
         .with_columns(at=pl.when(pl.col("paid")).then(pl.col("paid_at")).otherwise(pl.col("created_at")))
         .filter(inside | (before & pl.col("paid")))
         .group_by("shop", "buyer_id")
@@ -27,8 +28,8 @@ def campaign_people(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
         )
         .with_columns(audience=_audience())
         .sort("shop", "buyer_id")
-        .collect()
     )
+    return tuple(pl.collect_all([people, orders.group_by("shop").agg(orders=pl.len(), known=pl.col("named").sum())]))
 
 
 def _audience() -> pl.Expr:
@@ -39,9 +40,8 @@ def _audience() -> pl.Expr:
     )  # fmt: skip
 
 
-def audience_facts(frames: Frames, ask: Ask, people: pl.DataFrame) -> pl.DataFrame:
-    """Orders a shop, how many of them name their buyer, and the sizes of the audiences."""
-    orders = effective_orders(frames, ask).group_by("shop").agg(orders=pl.len(), known=buyer_is_known().sum()).collect()
+def audience_facts(orders: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+    """`orders` of `campaign_people` with the sizes of the audiences."""
     counts = [(pl.col("audience") == name).sum().alias(name) for name in ("buyers", "non_buyers", "suppressed")]
     return orders.join(people.group_by("shop").agg(counts), on="shop", how="left")
 

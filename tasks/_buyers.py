@@ -18,27 +18,18 @@ def payments(frames: Frames, ask: Ask) -> pl.LazyFrame:
     return effective_orders(frames, ask).filter(pl.col("paid")).select("shop", "paid_at", "amount_fen", "fully_refunded", buyer_id=buyer, once_fen=once)
 
 
-def paid_orders(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    """The rows of `payments` with `first_at` of the buyer."""
-    orders = payments(frames, ask)
-    firsts = orders.drop_nulls("buyer_id").group_by("shop", "buyer_id").agg(first_at=pl.col("paid_at").min())
-    return orders.join(firsts, on=["shop", "buyer_id"], how="left")
-
-
 def _buyers_in(orders: pl.LazyFrame, window: Window) -> pl.LazyFrame:
-    """The orders of a window with their buyer's `group`: new when the first order known of the buyer lies inside it."""
-    return orders.filter(inside("paid_at", window)).with_columns(
-        group=pl.when(pl.col("buyer_id").is_null())
-        .then(pl.lit("unknown"))
-        .when(pl.col("first_at") >= instant(window.since))
-        .then(pl.lit("new"))
-        .otherwise(pl.lit("returning"))
-    )
+    """The orders of a window (of `payments`) with their buyer's `group`: new when the first order known of the buyer lies inside it."""
+    rows, buyer = orders.filter(inside("paid_at", window)), ["shop", "buyer_id"]
+    # whoever paid before was here before: only buyers of the window are looked for, among the orders before it
+    earlier = orders.filter(pl.col("paid_at") < instant(window.since)).select(buyer).join(rows.select(buyer), on=buyer, how="semi").unique()
+    group = pl.when(pl.col("buyer_id").is_null()).then(pl.lit("unknown")).when(pl.col("returns")).then(pl.lit("returning")).otherwise(pl.lit("new"))
+    return rows.join(earlier.with_columns(returns=pl.lit(True)), on=buyer, how="left").with_columns(group=group)
 
 
-def customer_sales(frames: Frames, ask: Ask, window: Window) -> Sales:
-    """New, returning and unknown buyers by what was paid, before refunds."""
-    rows = _buyers_in(paid_orders(frames, ask), window).collect().lazy()  # read once, used twice
+def customer_sales(orders: pl.LazyFrame, ask: Ask, window: Window) -> Sales:
+    """New, returning and unknown buyers by what was paid (`payments`), before refunds."""
+    rows = _buyers_in(orders, window).collect().lazy()  # read once, used twice
     masked = (pl.col("group") == "unknown").sum()
     blind = ~at_least(pl.len() - masked, pl.len(), 1 - ask.params.max_masked)
     cover = rows.group_by("shop").agg(covered=pl.lit(1), unknown=pl.col("once_fen").null_count() + pl.when(blind).then(masked).otherwise(0)).collect()

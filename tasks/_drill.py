@@ -6,7 +6,7 @@ from ecops.automation import Ask, Frames
 from ecops.formulae.attribution import spread_whole
 from ecops.formulae.surprise import explanatory_power, surprise
 from ecops.shop.kinds import KINDS
-from tasks._buyers import customer_sales
+from tasks._buyers import customer_sales, payments
 from tasks._facts import known_sum
 from tasks._sales import Sales, by_lines, channel_sales, day_sales, line_sales
 from tasks._spans import day_spans
@@ -40,9 +40,11 @@ def sides_of(frames: Frames, ask: Ask, window: Window, base: Window) -> dict[str
 
 def _sides(name: str, frames: Frames, ask: Ask, window: Window, base: Window) -> tuple[Sales, Sales]:
     """Both sides from the same source: orders to the second, or reports of as many whole days."""
-    if name == "customer" or (name == "item" and by_lines(window, ask)):
-        sold = customer_sales if name == "customer" else line_sales
-        return sold(frames, ask, window), sold(frames, ask, base)
+    if name == "customer":
+        paid = payments(frames, ask).collect().lazy()  # read once, used for both
+        return customer_sales(paid, ask, window), customer_sales(paid, ask, base)
+    if name == "item" and by_lines(window, ask):
+        return line_sales(frames, ask, window), line_sales(frames, ask, base)
     sold = channel_sales if name == "channel" else day_sales
     now, before = day_spans(window, base, ask)
     return sold(frames, ask, now), sold(frames, ask, before)

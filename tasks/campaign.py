@@ -834,9 +834,9 @@ def audiences(frames: Frames, ask: Ask) -> Answer:
     """
     window, missing, zh = window_of(ask.params.since, ask.params.until, ask)
     if window is None:
-        return Answer(unknown_for_all(ask, missing, zh), audience_lists(campaign_people({}, ask, Window(ask.as_of, ask.as_of))))
-    people = campaign_people(frames, ask, window)
-    facts = of_every_shop(ask, audience_facts(frames, ask, people)).with_columns(pl.exclude("shop").fill_null(0))
+        return Answer(unknown_for_all(ask, missing, zh), audience_lists(campaign_people({}, ask, Window(ask.as_of, ask.as_of))[0]))
+    people, orders = campaign_people(frames, ask, window)
+    facts = of_every_shop(ask, audience_facts(orders, people)).with_columns(pl.exclude("shop").fill_null(0))
     return Answer(_audience_verdicts(facts, ask), audience_lists(people))
 
 

@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 
 from ecops.automation import Answer, Ask, Fen, Frames, Params, Percent, automation
 from ecops.shop.kinds import INSTANT
-from tasks._buyers import buyer_groups, group_facts, paid_orders
+from tasks._buyers import buyer_groups, group_facts, payments
 from tasks._drill import DIMENSIONS, dimensions_of, drill_facts, drill_lacks, elements_of, names, sides_of
 from tasks._findings import Found, Periods, Thresholds, period_lacks
 from tasks._findings import found as findings
@@ -360,8 +360,8 @@ def new_customers(frames: Frames, ask: Ask) -> Answer:
     """
     window, missing, zh = window_of(ask.params.since, ask.params.until, ask)
     if window is None:
-        return Answer(unknown_for_all(ask, missing, zh), {"items": buyer_groups(paid_orders({}, ask), Window(ask.as_of, ask.as_of))})
-    orders = paid_orders(frames, ask).collect().lazy()  # read once, used twice
+        return Answer(unknown_for_all(ask, missing, zh), {"items": buyer_groups(payments({}, ask), Window(ask.as_of, ask.as_of))})
+    orders = payments(frames, ask).collect().lazy()  # read once, used twice
     items = buyer_groups(orders, window)
     facts = of_every_shop(ask, group_facts(orders, items)).with_columns(pl.col("new", "returning", "masked", "orders").fill_null(0))
     return Answer(_new_verdicts(facts, ask, window), {"items": items})
