@@ -9,7 +9,6 @@ from ecops.copyscan import PASS, scan
 from ecops.copyscan.normal import normal
 from tests.bench._peers import C, COUNT, NOW, ORDER, SHOP_ITEM, TODAY, ago, count, last, local_day, midnight, o_clock, peer
 from tests.bench._peers_service import topics
-from tests.bench._shops import CHINA
 
 BUYER = ["shop", "buyer_id"]
 DAY = timedelta(days=1)
@@ -177,9 +176,9 @@ def _paid(f: Frames) -> pl.LazyFrame:
     )  # fmt: skip
 
 
-def _bonds(f: Frames) -> pl.LazyFrame:
+def _bonds(f: Frames, orders: pl.LazyFrame) -> pl.LazyFrame:
     """Orders with what binds them to others: a receiver, a waybill, a buyer, a wave of one item."""
-    orders, who = _paid(f), pl.coalesce("buyer_id", "order_id").n_unique()
+    who = pl.coalesce("buyer_id", "order_id").n_unique()
     same = (C("shop") == C("shop").shift()) & (C("item_id") == C("item_id").shift()) & (C("created_at").diff() <= timedelta(minutes=30))
     waves = orders.drop_nulls("item_id").sort(*SHOP_ITEM, "created_at", "order_id").with_columns(key=pl.when(~same.fill_null(False)).then("order_id").forward_fill())
     kinds = {
@@ -195,15 +194,15 @@ def _bonds(f: Frames) -> pl.LazyFrame:
     return pl.concat(bound)
 
 
-def _shown(f: Frames) -> pl.LazyFrame:
+def _shown(f: Frames, orders: pl.LazyFrame, bonds: pl.LazyFrame) -> pl.LazyFrame:
     """What the orders of each bond have in common."""
-    orders, key = _paid(f), ["shop", "bond", "key"]
+    key = ["shop", "bond", "key"]
     fast = orders.filter(C("delay") <= 10).select(*ORDER, *BUYER[1:], "created_at")
     looks = pl.concat([f["chats"].filter(C("sender") == "buyer").select(*BUYER, "at"), f["behaviours"].select(*BUYER, at="hour")]).join(fast, on=BUYER)
     looked = looks.filter(C("at").is_between(C("created_at") - DAY, C("created_at"))).select(ORDER).unique().with_columns(looked=pl.lit(True))
     gaps = (C("created_at").sort().diff().dt.total_microseconds() / 1e6).drop_nulls()
     quick = (C("delay") <= 10).fill_null(False) & C("looked").is_null()
-    sums = _bonds(f).join(looked, on=ORDER, how="left").group_by(key).agg(
+    sums = bonds.join(looked, on=ORDER, how="left").group_by(key).agg(
         orders=pl.len(), buyers=C("buyer_id").drop_nulls().n_unique(), quick=quick.sum(), small=C("hour").is_between(1, 5).sum(), alike=C("total_fen").unique_counts().max(),
         paid=C("delay").count(), low=C("delay").quantile(0.1, "nearest"), high=C("delay").quantile(0.9, "nearest"), mean_gap=gaps.mean(), spread=gaps.std(),
         span=C("created_at").max() - C("created_at").min(),
@@ -224,11 +223,11 @@ def _shown(f: Frames) -> pl.LazyFrame:
     )  # fmt: skip
 
 
-def _evidence(f: Frames) -> pl.LazyFrame:
+def _evidence(f: Frames, orders: pl.LazyFrame, bonds: pl.LazyFrame) -> pl.LazyFrame:
     """Reasons against each order."""
-    orders, parcels = _paid(f), f["parcels"]
+    parcels = f["parcels"]
     flags = ("receiver", "waybill", "amounts", "rhythm", "seconds", "off_hours")
-    crowd = _bonds(f).select(*ORDER, "bond", "key").join(_shown(f).select("shop", "bond", "key", *flags), on=["shop", "bond", "key"])
+    crowd = bonds.select(*ORDER, "bond", "key").join(_shown(f, orders, bonds).collect().lazy().select("shop", "bond", "key", *flags), on=["shop", "bond", "key"])
     crowd = crowd.unpivot(list(flags), index=[*ORDER, "bond", "key"], variable_name="reason").filter("value").drop("value")
     arrived = parcels.drop_nulls("delivered_at").group_by(ORDER).agg(C("delivered_at").min())
     praised = f["reviews"].filter(C("stars") >= 4).join(arrived, on=ORDER).filter(C("created_at") - C("delivered_at") <= timedelta(minutes=10))
@@ -247,37 +246,31 @@ def _evidence(f: Frames) -> pl.LazyFrame:
 POINTS = {"receiver": 25, "waybill": 25, "amounts": 10, "rhythm": 30, "seconds": 10, "off_hours": 10, "praise": 20, "empty": 25, "repeated": 20}
 
 
-def _brushed(f: Frames) -> pl.LazyFrame:
-    told = _evidence(f).select(*ORDER, "reason").unique().with_columns(points=C("reason").replace_strict(POINTS, return_dtype=pl.Int64))
-    return told.group_by(ORDER).agg(score=C("points").sum(), reasons=C("reason")).filter(C("score") >= 70)
-
-
-@peer("compliance.order_anomalies", "order_id", "score", of="orders")
-def brushed(f: Frames) -> pl.LazyFrame:
-    return _brushed(f).join(_paid(f), on=ORDER).sort("shop", "score", "created_at", descending=[False, True, False])
-
-
+@peer("compliance.order_anomalies", "marked", "both", of="labels")
+@peer("compliance.order_anomalies", "reason", "orders", of="reasons")
 @peer("compliance.order_anomalies", "bond", "orders", "score")
-def brushed_cases(f: Frames) -> pl.LazyFrame:
+@peer("compliance.order_anomalies", "order_id", "score", of="orders")
+def brushed(f: Frames) -> dict[str, pl.LazyFrame]:
+    """What is used more than once is calculated once, as one would by hand."""
+    orders = _paid(f).collect().lazy()
+    bonds = _bonds(f, orders).collect().lazy()
+    evidence = _evidence(f, orders, bonds).collect().lazy()
+    fired = evidence.select(*ORDER, "reason").unique()
+    points = C("reason").replace_strict(POINTS, return_dtype=pl.Int64)
+    told = fired.group_by(ORDER).agg(score=points.sum(), reasons=C("reason")).filter(C("score") >= 70).join(orders, on=ORDER).collect().lazy()
     strength = C("bond").replace_strict({"waybill": 0, "address": 1, "phone": 2, "buyer": 3, "wave": 4}, return_dtype=pl.Int8)
-    bound = _evidence(f).drop_nulls("bond").sort(strength, "key").unique(ORDER, keep="first", maintain_order=True).select(*ORDER, "bond", "key")
-    rows = brushed(f).join(bound, on=ORDER, how="left").with_columns(C("bond").fill_null("order"), key=pl.coalesce("key", "order_id"))
-    return rows.group_by("shop", "bond", "key").agg(
+    bound = evidence.drop_nulls("bond").sort(strength, "key").unique(ORDER, keep="first", maintain_order=True).select(*ORDER, "bond", "key")
+    cases = told.join(bound, on=ORDER, how="left").with_columns(C("bond").fill_null("order"), key=pl.coalesce("key", "order_id")).group_by("shop", "bond", "key").agg(
         orders=COUNT, buyers=C("buyer_id").n_unique(), first=C("created_at").min(), last=C("created_at").max(), amount=C("total_fen").sum(), score=C("score").max(), ids=C("order_id")
     )  # fmt: skip
-
-
-@peer("compliance.order_anomalies", "reason", "orders", of="reasons")
-def brushed_reasons(f: Frames) -> pl.LazyFrame:
-    fired = _evidence(f).select(*ORDER, "reason").unique().join(_brushed(f).select(*ORDER, told=pl.lit(1)), on=ORDER, how="left")
-    return fired.group_by("shop", "reason").agg(orders=COUNT, told=C("told").count()).sort("shop", "told", descending=[False, True])
-
-
-@peer("compliance.order_anomalies", "marked", "both", of="labels")
-def brushed_labels(f: Frames) -> pl.LazyFrame:
-    rows = _paid(f).join(_brushed(f).select(*ORDER, told=pl.lit(True)), on=ORDER, how="left")
-    told = C("told").fill_null(False)
-    return rows.group_by("shop").agg(marked=count(C("marked")), told=count(told), both=count(told & C("marked"))).filter(C("marked") > 0)
+    mark = told.select(*ORDER, told=pl.lit(True))
+    reasons = fired.join(mark, on=ORDER, how="left").group_by("shop", "reason").agg(orders=COUNT, told=C("told").count()).sort("shop", "told", descending=[False, True])
+    hit = C("told").fill_null(False)
+    labels = orders.join(mark, on=ORDER, how="left").group_by("shop").agg(marked=count(C("marked")), told=count(hit), both=count(hit & C("marked")))
+    return {
+        "orders": told.sort("shop", "score", "created_at", descending=[False, True, False]), "items": cases.sort("shop", "score", descending=[False, True]),
+        "reasons": reasons, "labels": labels.filter(C("marked") > 0),
+    }  # fmt: skip
 
 
 # --- refund_abuse --------------------------------------------------------------------------------------------------
@@ -302,10 +295,10 @@ def _claims(f: Frames) -> pl.LazyFrame:
     )  # fmt: skip
 
 
-def _households(f: Frames) -> pl.LazyFrame:
+def _households(orders: pl.LazyFrame) -> pl.LazyFrame:
     """The first of the buyers who share an address or a phone, two steps far."""
     places = ("address_hash", "phone_hash")
-    rows = _claims(f).drop_nulls("buyer_id").select(*BUYER, *places).unique()
+    rows = orders.drop_nulls("buyer_id").select(*BUYER, *places).unique()
     shares = pl.any_horizontal((C("buyer_id").n_unique().over("shop", place) > 1) & C(place).is_not_null() for place in places)
     rows = rows.with_columns(household=C("buyer_id")).join(rows.filter(shares).select(BUYER).unique(), on=BUYER, how="semi")
     for place in places * 2:
@@ -323,13 +316,12 @@ def _figures(rows: pl.LazyFrame, by: str) -> pl.LazyFrame:
     return sums.with_columns(rate=(C("claims") + C("mean") * 5) / (C("orders") + 5))
 
 
-def _abusers(f: Frames) -> pl.LazyFrame:
-    orders = _claims(f)
+def _abusers(orders: pl.LazyFrame) -> pl.LazyFrame:
     means = orders.group_by("shop").agg(mean=C("against").sum() / C("fair").sum())
-    homes = _households(f)
+    homes = _households(orders).collect().lazy()
     claiming = orders.filter("against").drop_nulls("buyer_id").select(BUYER).unique().join(homes, on=BUYER, how="left").with_columns(household=pl.coalesce("household", "buyer_id"))
     near = pl.concat([claiming, homes.join(claiming, on=["shop", "household"], how="semi")]).unique()
-    named = orders.join(near, on=BUYER).join(means, on="shop")
+    named = orders.join(near, on=BUYER).join(means, on="shop").collect().lazy()
     together = _figures(named, "household").select("shop", "household", *(C(name).alias(f"{name}_all") for name in ("claims", "rate", "kept", "claiming", "keeping")))
     rows = _figures(named, "buyer_id").filter(C("claims") > 0).join(claiming, on=BUYER).join(together, on=["shop", "household"])
     joint = C("claiming_all") >= 3
@@ -343,19 +335,14 @@ def _abusers(f: Frames) -> pl.LazyFrame:
     return rows.with_columns(score=pl.sum_horizontal(when.cast(pl.Int64) * score for score, when in flags))
 
 
-@peer("compliance.refund_abuse", "buyer_id", "score")
-def abusers(f: Frames) -> pl.LazyFrame:
-    return _abusers(f).filter(C("score") >= 60).sort("shop", "score", "amount", descending=[False, True, True])
-
-
-@peer("compliance.refund_abuse", "buyer_id", "score", of="watched")
-def watched(f: Frames) -> pl.LazyFrame:
-    return _abusers(f).filter(C("score").is_between(1, 59)).sort("shop", "score", "amount", descending=[False, True, True])
-
-
 @peer("compliance.refund_abuse", of="verdicts")
-def claimed(f: Frames) -> pl.LazyFrame:
-    return _claims(f).group_by("shop").agg(orders=COUNT, named=C("buyer_id").count(), claims=C("at").count(), unverified=count(~C("fair")))
+@peer("compliance.refund_abuse", "buyer_id", "score", of="watched")
+@peer("compliance.refund_abuse", "buyer_id", "score")
+def abusers(f: Frames) -> dict[str, pl.LazyFrame]:
+    orders = _claims(f).collect().lazy()
+    rows = _abusers(orders).sort("shop", "score", "amount", descending=[False, True, True]).collect().lazy()
+    sums = orders.group_by("shop").agg(orders=COUNT, named=C("buyer_id").count(), claims=C("at").count(), unverified=count(~C("fair")))
+    return {"items": rows.filter(C("score") >= 60), "watched": rows.filter(C("score").is_between(1, 59)), "verdicts": sums}
 
 
 # --- evidence_pack, reputation -------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """Customers by hand: scores, levels and points, whom one may write to, and what a new buyer costs."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import polars as pl
 
@@ -105,22 +105,23 @@ def _people(f: Frames) -> pl.LazyFrame:
     """The person of each buyer: the first id of those whose newest order has the same phone."""
     phones = named(f["orders"]).filter(C("phone_hash").is_not_null()).select(*BUYER, "phone_hash", "created_at", "order_id")
     newest = phones.sort("created_at", "order_id").group_by(BUYER).agg(C("phone_hash").last())
-    return newest.select(*BUYER, person=C("buyer_id").min().over("shop", "phone_hash"))
+    shared = newest.select(*BUYER, person=C("buyer_id").min().over("shop", "phone_hash"), ids=pl.len().over("shop", "phone_hash"))
+    return shared.filter(C("ids") > 1).drop("ids").collect().lazy()
 
 
-def _with_person(rows: pl.LazyFrame, f: Frames) -> pl.LazyFrame:
-    return rows.join(_people(f), on=BUYER, how="left").with_columns(person=pl.coalesce("person", "buyer_id"))
+def _with_person(rows: pl.LazyFrame, people: pl.LazyFrame) -> pl.LazyFrame:
+    return rows.join(people, on=BUYER, how="left").with_columns(person=pl.coalesce("person", "buyer_id"))
 
 
-def asked(buyers: pl.LazyFrame, f: Frames, channel: str, joined: bool | None = None) -> pl.LazyFrame:
+def asked(buyers: pl.LazyFrame, f: Frames, people: pl.LazyFrame, channel: str, joined: bool | None = None) -> pl.LazyFrame:
     """Buyers with the `reason` why one may not write to them on a channel; null where one may."""
     withdrawn = C("withdrawn_at").is_not_null() & ~(C("consented_at") > C("withdrawn_at")).fill_null(False)
     standing = named(f["consents"]).filter(C("consent_channel") == channel).select(
         *BUYER, withdrawn=withdrawn, agreed=C("consented_at").is_not_null() & ~withdrawn, joined=C("joined_at").is_not_null()
     )  # fmt: skip
-    marks = _with_person(standing, f).group_by(PERSON).agg(C("withdrawn", "agreed", "joined").any())
+    marks = _with_person(standing, people).group_by(PERSON).agg(C("withdrawn", "agreed", "joined").any())
     own = standing.filter("agreed").select(*BUYER, own=pl.lit(True))
-    rows = _with_person(buyers, f).join(own, on=BUYER, how="left").join(marks, on=PERSON, how="left")
+    rows = _with_person(buyers, people).join(own, on=BUYER, how="left").join(marks, on=PERSON, how="left")
     ids = rows.group_by(PERSON).agg(first=pl.coalesce(C("buyer_id").filter("own").min(), C("buyer_id").min()))
     rows = rows.join(ids, on=PERSON)
     inside = C("joined").fill_null(False)
@@ -131,11 +132,11 @@ def asked(buyers: pl.LazyFrame, f: Frames, channel: str, joined: bool | None = N
     )  # fmt: skip
 
 
-def unwritten(rows: pl.LazyFrame, f: Frames, since: datetime, script: str | None = None) -> pl.LazyFrame:
+def unwritten(rows: pl.LazyFrame, f: Frames, people: pl.LazyFrame, since: datetime, script: str | None = None) -> pl.LazyFrame:
     """`asked` rows; who got a message since then has that as the last reason."""
     sent = named(f["chats"]).filter(C("sender") == "system", C("script").str.strip_chars() != "", C("at") >= since)
     sent = sent if script is None else sent.filter(C("script") == script)
-    last = _with_person(sent.select(*BUYER, "at"), f).group_by(PERSON).agg(last=C("at").max())
+    last = _with_person(sent.select(*BUYER, "at"), people).group_by(PERSON).agg(last=C("at").max())
     told = pl.format("written to already ({})", local_day("last"))
     return rows.join(last, on=PERSON, how="left").with_columns(reason=pl.coalesce("reason", pl.when(C("last").is_not_null()).then(told)))
 
@@ -154,82 +155,69 @@ def reasons(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def _importable(f: Frames) -> pl.LazyFrame:
-    rows = asked(bought(f, NOW - timedelta(days=30)), f, "wecom", joined=False)
+    rows = asked(bought(f, NOW - timedelta(days=30)), f, _people(f), "wecom", joined=False)
     phones = f["orders"].filter(C("phone_hash").is_not_null()).select(*BUYER, phone=pl.lit(True)).unique()
     rows = rows.join(phones, on=BUYER, how="left")
     return rows.with_columns(reason=pl.coalesce("reason", pl.when(C("phone").is_null()).then(pl.lit("phone masked"))))
 
 
 def _dormant(f: Frames) -> pl.LazyFrame:
-    last = _with_person(bought(f), f).with_columns(last=C("last").max().over(PERSON))
-    return unwritten(asked(last.filter(C("last") < ago(DORMANT)).drop("person", "last"), f, "sms"), f, NOW - timedelta(days=90), "唤醒")
-
-
-def _new(f: Frames) -> pl.LazyFrame:
-    """Ids seen in a consent, on a visit or in an order never paid, of persons who bought nothing yet."""
-    unpaid = f["orders"].filter(C("paid_at").is_null())
-    seen = pl.concat([named(rows).select(BUYER) for rows in (f["consents"], unpaid, f["behaviours"])]).unique()
-    paid = named(f["orders"]).filter(C("paid_at").is_not_null())
-    back = (C("status") == "closed") | ((C("refund_fen") > 0) & (C("paid_fen") <= 0))
-    before = _with_person(paid.select(*BUYER, kept=~back), f).group_by(PERSON).agg(C("kept").any())
-    return _with_person(seen, f).join(before, on=PERSON, how="left")
+    people = _people(f)
+    last = _with_person(bought(f), people).with_columns(last=C("last").max().over(PERSON))
+    rows = asked(last.filter(C("last") < ago(DORMANT)).drop("person", "last"), f, people, "sms")
+    return unwritten(rows, f, people, NOW - timedelta(days=90), "唤醒")
 
 
 def _first_order(f: Frames) -> pl.LazyFrame:
-    seen = _new(f)
-    new = unwritten(asked(seen.filter(C("kept").is_null()).select(BUYER), f, "sms"), f, NOW - timedelta(days=7) + timedelta(microseconds=1))
+    """Ids seen in a consent, on a visit or in an order never paid; who bought before under any id is not new."""
+    people, unpaid, paid = _people(f), f["orders"].filter(C("paid_at").is_null()), named(f["orders"]).filter(C("paid_at").is_not_null())
+    ids = pl.concat([named(rows).select(BUYER) for rows in (f["consents"], unpaid, f["behaviours"])]).unique()
+    back = (C("status") == "closed") | ((C("refund_fen") > 0) & (C("paid_fen") <= 0))
+    before = _with_person(paid.select(*BUYER, kept=~back), people).group_by(PERSON).agg(C("kept").any())
+    seen = _with_person(ids, people).join(before, on=PERSON, how="left").collect().lazy()
+    new = asked(seen.filter(C("kept").is_null()).select(BUYER), f, people, "sms")
+    new = unwritten(new, f, people, NOW - timedelta(days=7) + timedelta(microseconds=1))
     old = pl.when("kept").then(pl.lit("bought before")).otherwise(pl.lit("bought before and had it refunded"))
     return pl.concat([new.select(*BUYER, "reason"), seen.filter(C("kept").is_not_null()).select(*BUYER, reason=old)])
 
 
 def _group(f: Frames) -> pl.LazyFrame:
-    members = named(f["consents"]).filter(C("consent_channel") == "wecom").select(BUYER).unique()
-    return unwritten(asked(members, f, "wecom", joined=True), f, midnight(TODAY - timedelta(days=TODAY.weekday())), "每周秒杀")
+    people, members = _people(f), named(f["consents"]).filter(C("consent_channel") == "wecom").select(BUYER).unique()
+    return unwritten(asked(members, f, people, "wecom", joined=True), f, people, midnight(TODAY - timedelta(days=TODAY.weekday())), "每周秒杀")
 
 
-@peer("customers.wecom_import", "buyer_id")
-def importable(f: Frames) -> pl.LazyFrame:
-    return ready(_importable(f))
-
-
-@peer("customers.wecom_import", "buyer_id", "reason", of="left_out")
-def not_importable(f: Frames) -> pl.LazyFrame:
-    return left_out(_importable(f))
+def _told(rows: pl.LazyFrame, of: str = "items") -> dict[str, pl.LazyFrame]:
+    """Those to write to as the list `of`, the others with the reason, and how many for which."""
+    rows = rows.collect().lazy()
+    return {of: ready(rows), "left_out": left_out(rows), "counts": reasons(rows)}
 
 
 @peer("customers.wecom_import", "reason", "buyers", of="counts")
-def import_reasons(f: Frames) -> pl.LazyFrame:
-    return reasons(_importable(f))
-
-
-@peer("customers.wake", "buyer_id")
-def asleep(f: Frames) -> pl.LazyFrame:
-    return ready(_dormant(f))
-
-
-@peer("customers.wake", "buyer_id", "reason", of="left_out")
-def not_woken(f: Frames) -> pl.LazyFrame:
-    return left_out(_dormant(f))
+@peer("customers.wecom_import", "buyer_id", "reason", of="left_out")
+@peer("customers.wecom_import", "buyer_id")
+def importable(f: Frames) -> dict[str, pl.LazyFrame]:
+    return _told(_importable(f))
 
 
 @peer("customers.wake", "reason", "buyers", of="counts")
-def wake_reasons(f: Frames) -> pl.LazyFrame:
-    return reasons(_dormant(f))
-
-
-@peer("customers.first_order_coupon", "buyer_id")
-def first_orders(f: Frames) -> pl.LazyFrame:
-    return ready(_first_order(f))
-
-
-@peer("customers.first_order_coupon", "buyer_id", "reason", of="left_out")
-def no_first_orders(f: Frames) -> pl.LazyFrame:
-    return left_out(_first_order(f))
+@peer("customers.wake", "buyer_id", "reason", of="left_out")
+@peer("customers.wake", "buyer_id")
+def asleep(f: Frames) -> dict[str, pl.LazyFrame]:
+    return _told(_dormant(f))
 
 
 @peer("customers.first_order_coupon", "reason", "buyers", of="counts")
-def first_order_reasons(f: Frames) -> pl.LazyFrame:
-    return reasons(_first_order(f))
+@peer("customers.first_order_coupon", "buyer_id", "reason", of="left_out")
+@peer("customers.first_order_coupon", "buyer_id")
+def first_orders(f: Frames) -> dict[str, pl.LazyFrame]:
+    return _told(_first_order(f))
+
+
+@peer("customers.weekly_push", "reason", "buyers", of="counts")
+@peer("customers.weekly_push", "buyer_id", "reason", of="left_out")
+@peer("customers.weekly_push", "buyer_id", of="audience")
+def pushed_to(f: Frames) -> dict[str, pl.LazyFrame]:
+    return _told(_group(f), "audience")
 
 
 @peer("customers.first_order_coupon", "item_id", "worst_fen", "floor_fen", of="below_floor")
@@ -240,21 +228,6 @@ def under_the_coupon(f: Frames) -> pl.LazyFrame:
     every = f["items"].filter(C("on_sale")).select(*SHOP_ITEM, **coupon, starts_at=pl.lit(NOW, pl.Datetime("us", "UTC")), ends_at=pl.lit(ends, pl.Datetime("us", "UTC")))
     own = f["promotions"].filter(C("promotion_id") != "first-order")
     return below_floor(f, pl.concat([own.select(*every.collect_schema().names()), every]), NOW, ends, 0.05)
-
-
-@peer("customers.weekly_push", "buyer_id", of="audience")
-def audience(f: Frames) -> pl.LazyFrame:
-    return ready(_group(f))
-
-
-@peer("customers.weekly_push", "buyer_id", "reason", of="left_out")
-def not_pushed(f: Frames) -> pl.LazyFrame:
-    return left_out(_group(f))
-
-
-@peer("customers.weekly_push", "reason", "buyers", of="counts")
-def push_reasons(f: Frames) -> pl.LazyFrame:
-    return reasons(_group(f))
 
 
 @peer("customers.weekly_push", "item_id", "sale_fen")
@@ -275,7 +248,12 @@ def pushed(f: Frames) -> pl.LazyFrame:
 
 @peer("customers.acquisition_cost", "channel", "spend_fen", "new_buyers", "cac_fen")
 def acquisition_cost(f: Frames) -> pl.LazyFrame:
-    now, before = _costs(f, ago(30), TODAY), _costs(f, ago(60), ago(30)).select("shop", "channel", before="cac_fen")
+    paid = _with_person(named(f["orders"]).filter(C("paid_at").is_not_null()), _people(f))
+    back = (C("status") == "closed") | ((C("refund_fen") > 0) & (C("paid_fen") <= 0)).fill_null(False)
+    firsts = paid.group_by(PERSON).agg(
+        at=C("paid_at").min(), kept_at=C("paid_at").filter(~back).min(), written=C("channel").filter(C("paid_at") == C("paid_at").min()).min()
+    ).collect().lazy()  # fmt: skip
+    now, before = _costs(f, firsts, ago(30), TODAY), _costs(f, firsts, ago(60), ago(30)).select("shop", "channel", before="cac_fen")
     reach = f["orders"].group_by("shop").agg(oldest=C("paid_at").min()).filter(C("oldest") <= midnight(ago(150)))
     return now.join(before.join(reach, on="shop", how="semi"), on=["shop", "channel"], how="left").sort("shop", "cac_fen", descending=[False, True], nulls_last=True)
 
@@ -286,12 +264,7 @@ def _channel(column: str) -> pl.Expr:
     return plain.replace({"千川": "抖音", "巨量千川": "抖音", "douyin": "抖音", "xhs": "小红书", "red": "小红书", "关键词推广": "直通车", "人群推广": "引力魔方"})
 
 
-def _costs(f: Frames, since, until) -> pl.LazyFrame:
-    paid = _with_person(named(f["orders"]).filter(C("paid_at").is_not_null()), f)
-    back = (C("status") == "closed") | ((C("refund_fen") > 0) & (C("paid_fen") <= 0)).fill_null(False)
-    firsts = paid.group_by(PERSON).agg(
-        at=C("paid_at").min(), kept_at=C("paid_at").filter(~back).min(), written=C("channel").filter(C("paid_at") == C("paid_at").min()).min()
-    )  # fmt: skip
+def _costs(f: Frames, firsts: pl.LazyFrame, since: date, until: date) -> pl.LazyFrame:
     begins, ends = midnight(since), midnight(until)
     new = firsts.filter(C("at").is_between(begins, ends, closed="left"), C("kept_at") < ends).group_by("shop", channel=_channel("written")).agg(new_buyers=COUNT)
     spend = f["ad_days"].filter(C("date").is_between(since, until, closed="left")).group_by("shop", channel=_channel("tool")).agg(C("spend_fen").sum())
