@@ -1,15 +1,19 @@
-"""What the offers of a sale leave of the prices, by hand: shared by the peers of two duties."""
+"""Campaigns by hand: what the offers of a sale leave of the prices, what clashes with the calendar, and what leaves the warehouse first."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import polars as pl
 
 from ecops.automation import Frames
-from tests.bench._peers import C, NOW, SHOP_ITEM
+from tasks._calendar import calendar_of, windows_of
+from tests.bench._peers import C, ENDS, NOW, OPENS, ORDER, SHOP_ITEM, kept, peer
 
 
 def stacked(f: Frames, offers: pl.LazyFrame, since: datetime, until: datetime, fees: float) -> pl.LazyFrame:
-    """The lowest price of each item on sale while offers of [since, until) run together, beside the floor with a margin of a fifth."""
+    """The lowest price of each item on sale while offers of [since, until) run together, beside the floor with a margin of a fifth.
+
+    Offers of one item that take an amount off: what the shops of the bench have, without groups that exclude each other.
+    """
     changes = f["price_changes"].filter(C("changed_at") > NOW, C("changed_at") < until, C("price_fen").is_not_null())
     early = C("changed_at") <= since
     changes = changes.filter(~early | (C("changed_at") == C("changed_at").filter(early).max().over(SHOP_ITEM)))
@@ -33,7 +37,7 @@ def stacked(f: Frames, offers: pl.LazyFrame, since: datetime, until: datetime, f
         buyer_fen=(C("price").first() - _off("price").filter(~C("first")).sum()).clip(0), offers=C("promotion_id").sort(),
     )  # fmt: skip
     lowest = left.sort("worst_fen", "alone_fen").unique(SHOP_ITEM, keep="first", maintain_order=True)
-    rows = items.join(lowest, on=SHOP_ITEM, how="left").with_columns(worst_fen=pl.coalesce("worst_fen", "price"))
+    rows = items.join(lowest, on=SHOP_ITEM, how="left").with_columns(pl.coalesce(name, "price").alias(name) for name in ("worst_fen", "alone_fen", "buyer_fen"))
     rows = rows.with_columns(short=C("floor_fen") - C("worst_fen"), under_cost=C("worst_fen") < C("cost_fen"), margin=1 - fees - C("cost_fen") / C("worst_fen"))
     return rows.sort("shop", "under_cost", "short", descending=[False, True, True])
 
@@ -47,3 +51,88 @@ def _off(price: str) -> pl.Expr:
 
 def below_floor(f: Frames, offers: pl.LazyFrame, since: datetime, until: datetime, fees: float) -> pl.LazyFrame:
     return stacked(f, offers, since, until, fees).filter(C("short") > 0)
+
+
+@peer("campaign.stack_prices", "item_id", "worst_fen", "alone_fen", of="prices")
+def prices(f: Frames) -> pl.LazyFrame:
+    return stacked(f, _own(f), OPENS, ENDS, 0.05)
+
+
+@peer("campaign.stack_prices", "item_id", "worst_fen")
+def under_floor(f: Frames) -> pl.LazyFrame:
+    return prices(f).filter(C("short") > 0)
+
+
+@peer("campaign.stack_prices", "promotion_id", "item_id", of="problems")
+def wrong_offers(f: Frames) -> pl.LazyFrame:
+    return f["promotions"].filter(_wrong()).sort("shop", "promotion_id")
+
+
+def _wrong() -> pl.Expr:
+    """What of an offer cannot be right."""
+    kind, threshold, off = C("promotion_kind"), C("threshold_fen"), C("off_fen")
+    wants = kind.is_in(["coupon", "spend_and_save", "platform_coupon"])
+    kinds = ["direct", "member", "coupon", "spend_and_save", "deposit", "platform_coupon"]
+    return (
+        (C("ends_at") <= C("starts_at")) | C("starts_at").is_null() | C("ends_at").is_null() | ~kind.is_in(kinds).fill_null(False)
+        | (off.is_null() & C("off_rate").is_null()) | (threshold.is_null() & wants) | ((threshold > 0) & (off >= threshold))
+        | ~C("off_rate").is_between(0, 1, closed="none").fill_null(True) | ((kind == "deposit") & (C("deposit_fen").is_null() | (C("deposit_fen") > off)))
+        | C("title").str.contains(r"测试|(?i)\btest\b")
+    ).fill_null(False)  # fmt: skip
+
+
+def _own(f: Frames) -> pl.LazyFrame:
+    columns = ("promotion_id", "promotion_kind", "threshold_fen", "off_fen", "starts_at", "ends_at")
+    return f["promotions"].select(*SHOP_ITEM, *columns)
+
+
+@peer("campaign.calendar", "promotion_id", "item_id", "window", "reason", of="clashes")
+def clashes(f: Frames) -> pl.LazyFrame:
+    """Own campaigns beside the sales of Tmall's year, of which the rows stand in the calendar file."""
+    sales = windows_of([calendar_of(2025), calendar_of(2026)], "tmall").lazy().filter(C("stage") == "sale").select("campaign", "window", "opens", "closes")
+    own = f["promotions"].filter((C("promotion_kind") == "member") | C("title").str.contains("会员日|周年|店庆"))
+    rows = own.select("shop", "promotion_id", "item_id", "starts_at", "ends_at").join(sales, how="cross")
+    month = timedelta(days=30)
+    reason = (
+        pl.when(C("starts_at") <= C("closes"), C("ends_at") > C("opens")).then(pl.lit("inside the sale"))
+        .when(C("ends_at").is_between(C("opens") - month, C("opens"), closed="right")).then(pl.lit("lowers the lowest price before the sale"))
+        .when(C("starts_at").is_between(C("closes"), C("closes") + month, closed="right")).then(pl.lit("within the price protection of the sale"))
+    )  # fmt: skip
+    return rows.with_columns(reason=reason).drop_nulls("reason").sort("shop", "campaign", "window", "promotion_id", "item_id")
+
+
+@peer("campaign.priority_orders", "item_id", "sku", "units", of="pick_list")
+@peer("campaign.priority_orders", "order_id", "reason", of="stop")
+@peer("campaign.priority_orders", "order_id", "parcel_id", of="tell")
+@peer("campaign.priority_orders", "order_id", "nth")
+def priority(f: Frames) -> dict[str, pl.LazyFrame]:
+    """Orders of the campaign not sent yet, in the order they leave, what to take for them, what to stop, and numbers to tell."""
+    paid = f["orders"].filter(C("paid_at").is_between(OPENS, ENDS, closed="left"))
+    sent = C("shipped_at").is_not_null() | C("status").is_in(["shipped", "finished"])
+    waiting = kept(paid).filter(~sent).select(*ORDER, "paid_at", deadline=pl.coalesce("ship_by", C("paid_at") + pl.duration(hours=48)))
+    asked = f["refunds"].filter(~C("refund_status").is_in(["refused", "closed"])).group_by(ORDER).agg(
+        open=(C("refund_status") != "success").any(), whole=C("line_id").is_null().any()
+    )  # fmt: skip
+    back = f["refunds"].filter(C("refund_status") == "success").select(*ORDER, "line_id").drop_nulls().unique()
+    all_lines = f["order_lines"].join(waiting, on=ORDER, how="semi")
+    lines = all_lines.join(back, on=[*ORDER, "line_id"], how="anti").select(*ORDER, "item_id", "sku", "merchant_code", "title", "units").collect().lazy()
+    sums = lines.group_by(ORDER).agg(units=C("units").sum(), lines=pl.len())
+    some = all_lines.select(ORDER).unique().with_columns(some=pl.lit(True))
+    reason = (
+        pl.when("open").then(pl.lit("refund open")).when("whole").then(pl.lit("refunded in part, of which line is not told"))
+        .when(C("lines").is_null() & C("some")).then(pl.lit("every line was refunded"))
+    )  # fmt: skip
+    rows = waiting.join(asked, on=ORDER, how="left").join(sums, on=ORDER, how="left").join(some, on=ORDER, how="left")
+    rows = rows.with_columns(reason=reason).sort("shop", "deadline", "paid_at", "order_id").collect().lazy()
+    pick = rows.filter(C("reason").is_null()).with_columns(nth=pl.int_range(1, pl.len() + 1, dtype=pl.Int64).over("shop"))
+    taken = lines.join(pick.select(*ORDER, "nth"), on=ORDER).group_by("shop", "item_id", "sku", "merchant_code").agg(
+        C("units").sum(), C("title").first(), orders=C("order_id").n_unique(), nth=C("nth").min()
+    ).sort("shop", "nth")  # fmt: skip
+    undone = paid.filter((C("status") == "closed") | ((C("refund_fen") > 0) & (C("paid_fen") <= 0)), ~sent, C("refunded_at").is_null() | (C("refunded_at") > NOW - timedelta(hours=24)))
+    stop = pl.concat([rows.filter(C("reason").is_not_null()).select(*ORDER, "reason"), undone.select(*ORDER, reason=pl.lit("cancelled after payment"))])
+    stop = stop.join(f["parcels"].group_by(ORDER).agg(C("parcel_id").min()), on=ORDER, how="left")
+    month = f["parcels"].filter(C("shipped_at") > NOW - timedelta(days=30)).join(f["orders"].select(*ORDER, "buyer_id"), on=ORDER)
+    twice = month.group_by("shop", "parcel_id").agg(buyers=C("buyer_id").n_unique()).filter(C("buyers") > 1)
+    parcels = f["parcels"].filter(C("shipped_at") > OPENS).select(*ORDER, "parcel_id", "carrier")
+    tell = paid.filter(C("shipped_at") > NOW - timedelta(hours=24)).join(parcels, on=ORDER).join(twice, on=["shop", "parcel_id"], how="anti")
+    return {"items": pick, "pick_list": taken, "stop": stop, "tell": tell.sort("shop", "shipped_at")}

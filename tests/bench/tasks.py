@@ -17,7 +17,7 @@ import polars as pl
 
 from ecops.automation import Answer, Ask, Automation, automations
 from ecops.shop.lake import Lake
-from tests.bench import _peers_compliance, _peers_customers, _peers_research, _peers_service
+from tests.bench import _peers_campaign, _peers_compliance, _peers_customers, _peers_research, _peers_review, _peers_service
 from tests.bench._peers import PEERS, Peer, answered
 from tests.bench._shops import AS_OF, DAY, fill
 
@@ -29,6 +29,7 @@ PARAMS = {
     "customers.wake": {"dormant": f"{_peers_customers.DORMANT}d"},
     "review.gap": {"gmv_target": "100000", "since": "day", "until": "day + 24h"},
     "review.pareto": {"since": "day - 7d"},
+    "review.report": {"gmv_target": "100000"},
     "service.return_deadline": {"policy": f"{_peers_service.POLICY}"},
 }
 
