@@ -92,26 +92,29 @@ def bonds(orders: pl.DataFrame, frames: Frames, ask: Ask) -> pl.DataFrame:
     could be evidence are left out before anything is calculated: almost all of a shop's orders hang together with none.
     """
     crowd, several = ask.params.crowd, ask.params.min_buyers
-    # an order without a buyer is somebody else's than the next one
-    who = pl.coalesce("buyer_id", "order_id")
+    # an order without a buyer is somebody else's than the next one; the other columns come back to the few that are left
+    few = orders.select("shop", "order_id", "created_at", "item_id", "address_hash", "phone_hash", "buyer_id", who=pl.coalesce("buyer_id", "order_id"))
+    keyed = {name: few.filter(pl.col(name).is_not_null()).select("shop", "order_id", "who", key=name) for name in ("address_hash", "phone_hash", "buyer_id")}
     parcels = crowded(known(frames, "parcels", ask).select("shop", "order_id", key="parcel_id").collect(), ["shop", "key"], several)
     keys = {
-        "address": _shared(orders.filter(pl.col("address_hash").is_not_null()).with_columns(key="address_hash"), who, several),
-        "phone": _shared(orders.filter(pl.col("phone_hash").is_not_null()).with_columns(key="phone_hash"), who, several),
-        "waybill": _shared(orders.join(parcels.unique(), on=["shop", "order_id"], how="inner"), who, several),
-        "buyer": crowded(orders.filter("named").with_columns(key="buyer_id"), ["shop", "key"], crowd),
-        "wave": crowded(_waves(orders), ["shop", "key"], crowd),
+        "address": _shared(keyed["address_hash"], several),
+        "phone": _shared(keyed["phone_hash"], several),
+        "waybill": _shared(few.join(parcels.unique(), on=["shop", "order_id"], how="inner"), several),
+        "buyer": crowded(keyed["buyer_id"], ["shop", "key"], crowd),
+        "wave": crowded(_waves(few), ["shop", "key"], crowd),
     }
-    return pl.concat(rows.select(pl.lit(bond).alias("bond"), "key", *orders.columns) for bond, rows in keys.items())
+    bound = pl.concat(rows.select("shop", "order_id", "key", bond=pl.lit(bond)) for bond, rows in keys.items())
+    return bound.join(orders, on=["shop", "order_id"]).select("bond", "key", *orders.columns)
 
 
-def _shared(rows: pl.DataFrame, who: pl.Expr, several: int) -> pl.DataFrame:
-    return crowded(rows, ["shop", "key"], several, different=who)
+def _shared(rows: pl.DataFrame, several: int) -> pl.DataFrame:
+    return crowded(rows, ["shop", "key"], several, different=pl.col("who"))
 
 
 def _waves(orders: pl.DataFrame) -> pl.DataFrame:
     """Orders of one item, each within half an hour of the one before; `key` is the first order of the wave."""
-    rows = orders.filter(pl.col("item_id").is_not_null()).sort("shop", "item_id", "created_at", "order_id")
+    rows = orders.filter(pl.col("item_id").is_not_null()).select("shop", "item_id", "created_at", "order_id")
+    rows = rows.sort("shop", "item_id", "created_at", "order_id")
     goes_on = _as_before("shop", "item_id") & (pl.col("created_at").diff() <= _WAVE)
     return rows.with_columns(key=pl.when(~goes_on.fill_null(False)).then("order_id").forward_fill())
 
@@ -172,7 +175,8 @@ def _pay_chances(rows: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
     """Of crowds whose delays lie close together: the `chance` that the middle of them lies so close together by itself: n p^(n-1), with p the share of all the shop's delays in that
     span (the first-order bound of a scan statistic; a shop where everybody pays in two seconds gives p near 1 and no alarm).
     """
-    told = orders.filter(pl.col("delay").is_not_null()).sort("delay").select("shop", "delay", below=pl.int_range(1, pl.len() + 1).over("shop"))
+    told = orders.select("shop", "delay").join(rows, on="shop", how="semi").filter(pl.col("delay").is_not_null())
+    told = told.sort("delay").with_columns(below=pl.int_range(1, pl.len() + 1).over("shop"))
     total = told.group_by("shop").agg(total=pl.len())
     wanted = rows.with_columns(low=pl.col("low") - _UNIT_OF_PAY, high=pl.col("high") + _UNIT_OF_PAY)
     for name in ("low", "high"):
