@@ -99,7 +99,7 @@ def _plain(column: str) -> pl.Expr:
     return pl.when(bare != "").then(bare)
 
 
-def _papers(f: Frames) -> pl.LazyFrame:
+def _papers(f: Frames, sale: date | None = None) -> pl.LazyFrame:
     """Every paper with its state; `rank` 0 the best."""
     brands = f["items"].select(*SHOP_ITEM, item_brand=_plain("brand"), listed=pl.lit(True))
     owners = f["documents"].filter(C("document_type").str.contains("营业执照")).group_by("shop").agg(owner=_plain("holder").drop_nulls().unique())
@@ -115,18 +115,18 @@ def _papers(f: Frames) -> pl.LazyFrame:
     left = (C("expires_on") - TODAY).dt.total_days()
     state = (
         pl.when(C("fault") == "no_end").then(pl.lit("no_end")).when(C("fault").is_not_null()).then(pl.lit("invalid"))
-        .when(C("days_left") < 0).then(pl.lit("expired")).otherwise(pl.lit("fine"))
+        .when(C("days_left") < 0).then(pl.lit("expired")).when(C("expires_on") < (sale or TODAY)).then(pl.lit("before_sale")).otherwise(pl.lit("fine"))
     )  # fmt: skip
     scope = pl.when(C("item_id").is_not_null()).then(pl.lit("item")).when(C("plain_brand").is_not_null()).then(pl.lit("brand")).otherwise(pl.lit("shop"))
     rows = rows.with_columns(fault=fault, days_left=left, scope=scope).with_columns(state=state)
     return rows.with_columns(
-        rank=C("state").replace_strict({"fine": 0, "no_end": 1, "expired": 3, "invalid": 4}, return_dtype=pl.Int8), ends=C("expires_on").fill_null(date(9999, 12, 31))
+        rank=C("state").replace_strict({"fine": 0, "no_end": 1, "before_sale": 2, "expired": 3, "invalid": 4}, return_dtype=pl.Int8), ends=C("expires_on").fill_null(date(9999, 12, 31))
     )
 
 
-def _counting(f: Frames) -> pl.LazyFrame:
+def _counting(f: Frames, sale: date | None = None) -> pl.LazyFrame:
     """The best paper of each type for an item, a brand or the shop."""
-    rows = _papers(f).with_columns(plain_brand=pl.when(C("scope") == "brand").then("plain_brand"))
+    rows = _papers(f, sale).with_columns(plain_brand=pl.when(C("scope") == "brand").then("plain_brand"))
     return rows.sort("rank", "ends", descending=[False, True]).unique(["shop", "scope", "document_type", "item_id", "plain_brand"], keep="first", maintain_order=True)
 
 
@@ -143,15 +143,18 @@ def ending(f: Frames) -> pl.LazyFrame:
 
 
 @peer("compliance.documents", "item_id", "reason", "ends_on")
-def blocked(f: Frames) -> pl.LazyFrame:
+def blocked(f: Frames, sale: date | None = None) -> pl.LazyFrame:
     items = f["items"].filter(C("on_sale")).select(*SHOP_ITEM, "title", plain_brand=_plain("brand"))
     columns = ("document_type", "rank", "state", "expires_on", "document_id")
+    papers = _counting(f, sale)
     covers = pl.concat([
-        items.join(_counting(f).filter(C("scope") == scope).select(*on, *columns), on=on).select(*SHOP_ITEM, "title", *columns)
+        items.join(papers.filter(C("scope") == scope).select(*on, *columns), on=on).select(*SHOP_ITEM, "title", *columns)
         for scope, on in (("item", SHOP_ITEM), ("brand", ["shop", "plain_brand"]), ("shop", ["shop"]))
     ])  # fmt: skip
     best = covers.sort("rank", "document_id").unique([*SHOP_ITEM, "document_type"], keep="first", maintain_order=True)
-    bad = best.filter(C("state").is_in(["expired", "invalid"])).group_by(*SHOP_ITEM, "title").agg(reason=C("state").min(), ends_on=C("expires_on").min(), papers=C("document_id"))
+    bad = best.filter(C("state").is_in(["expired", "before_sale", "invalid"])).group_by(*SHOP_ITEM, "title").agg(
+        reason=C("state").sort_by(C("state") == "before_sale", "state").first(), ends_on=C("expires_on").min(), papers=C("document_id")
+    )  # fmt: skip
     return bad.sort("shop", "ends_on", "item_id", nulls_last=True)
 
 

@@ -362,21 +362,21 @@ BEGINS = midnight(TODAY + DAY)
 ENDS = BEGINS + 7 * DAY
 
 
-def _shifts(f: Frames) -> pl.LazyFrame:
-    rows = f["shifts"].filter(C("shift_from") < ENDS, C("shift_until") > BEGINS, C("shift_until") > C("shift_from"))
+def _shifts(f: Frames, begins: datetime = BEGINS, ends: datetime = ENDS) -> pl.LazyFrame:
+    rows = f["shifts"].filter(C("shift_from") < ends, C("shift_until") > begins, C("shift_until") > C("shift_from"))
     most = pl.when(C("temporary").fill_null(False)).then(timedelta(days=60)).otherwise(timedelta(days=365))
     trained = C("trained_on").is_not_null() & (C("trained_on") <= TODAY) & (C("trained_on") + most >= local_day("shift_from"))
     return rows.with_columns(trained=trained, temporary=C("temporary").fill_null(False))
 
 
 @peer("service.roster", "hour", "needed", "people", "cause", of="hours")
-def roster(f: Frames) -> pl.LazyFrame:
+def roster(f: Frames, begins: datetime = BEGINS, ends: datetime = ENDS, opens: int = 8, closes: int = 23) -> pl.LazyFrame:
     begun = f["chats"].filter(C("at") >= NOW - timedelta(days=16)).group_by(SESSION).agg(C("at").min()).with_columns(date=local_day("at")).filter(last(14))
     usual = begun.group_by("shop", o_clock=o_clock("at")).agg(sessions=COUNT)
     days = begun.group_by("shop").agg(days=C("date").n_unique())
-    hours = pl.datetime_range(BEGINS, ENDS, "1h", closed="left", eager=True).cast(pl.Datetime("us", "UTC")).alias("hour").to_frame().lazy()
-    grid = days.join(hours.filter(o_clock("hour").is_between(8, 22)), how="cross").with_columns(o_clock=o_clock("hour")).join(usual, on=["shop", "o_clock"], how="left")
-    worked = _shifts(f).filter("trained").with_columns(hour=pl.datetime_ranges(C("shift_from").dt.truncate("1h"), "shift_until", "1h", closed="left")).explode("hour")
+    hours = pl.datetime_range(begins, ends, "1h", closed="left", eager=True).cast(pl.Datetime("us", "UTC")).alias("hour").to_frame().lazy()
+    grid = days.join(hours.filter(o_clock("hour").is_between(opens, closes, closed="left")), how="cross").with_columns(o_clock=o_clock("hour")).join(usual, on=["shop", "o_clock"], how="left")
+    worked = _shifts(f, begins, ends).filter("trained").with_columns(hour=pl.datetime_ranges(C("shift_from").dt.truncate("1h"), "shift_until", "1h", closed="left")).explode("hour")
     seconds = (pl.min_horizontal("shift_until", C("hour") + HOUR) - pl.max_horizontal("shift_from", "hour")).dt.total_seconds()
     each = worked.group_by("shop", "hour", "agent").agg(seconds=seconds.sum().clip(0, 3600), temporary=C("temporary").any())
     duty = each.group_by("shop", "hour").agg(
@@ -392,14 +392,15 @@ def roster(f: Frames) -> pl.LazyFrame:
 
 
 @peer("service.roster", "cause", "from", "until", "needed", of="items")
-def roster_gaps(f: Frames) -> pl.LazyFrame:
+def roster_gaps(f: Frames, begins: datetime = BEGINS, ends: datetime = ENDS, opens: int = 8, closes: int = 23) -> pl.LazyFrame:
     """Hours that follow each other with one cause on one day as one row."""
-    rows = roster(f).join(_shifts(f).select("shop").unique(), on="shop", how="semi").filter(C("cause").is_not_null()).sort("shop", "hour").with_columns(date=local_day("hour"))
+    shifts = _shifts(f, begins, ends)
+    rows = roster(f, begins, ends, opens, closes).join(shifts.select("shop").unique(), on="shop", how="semi").filter(C("cause").is_not_null()).sort("shop", "hour").with_columns(date=local_day("hour"))
     new = (C("hour").diff() != HOUR) | (C("cause") != C("cause").shift()) | (C("date") != C("date").shift()) | (C("shop") != C("shop").shift())
     spans = rows.with_columns(stretch=new.fill_null(True).cum_sum()).group_by("shop", "stretch", "cause").agg(
         C("hour").min().alias("from"), (C("hour").max() + HOUR).alias("until"), C("needed").max(), on_duty=C("seconds").min()
     )  # fmt: skip
-    untrained = _shifts(f).filter(~C("trained")).group_by("shop", "agent").agg(C("shift_from").min().alias("from")).with_columns(cause=pl.lit("untrained"))
+    untrained = shifts.filter(~C("trained")).group_by("shop", "agent").agg(C("shift_from").min().alias("from")).with_columns(cause=pl.lit("untrained"))
     return pl.concat([spans, untrained], how="diagonal").sort("shop", "from", "cause")
 
 

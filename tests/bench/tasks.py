@@ -17,7 +17,7 @@ import polars as pl
 
 from ecops.automation import Answer, Ask, Automation, automations
 from ecops.shop.lake import Lake
-from tests.bench import _peers_campaign, _peers_compliance, _peers_customers, _peers_research, _peers_review, _peers_service
+from tests.bench import _peers_customers, _peers_readiness, _peers_research, _peers_review, _peers_service  # noqa: F401 - each declares its queries
 from tests.bench._peers import PEERS, Peer, answered
 from tests.bench._shops import AS_OF, DAY, fill
 
