@@ -62,8 +62,8 @@ def _stand(begun: blake2b, text: str) -> str:
 
 
 def words_hashed(texts: pl.Series, rows: pl.Series, secret: bytes) -> pl.Series:
-    """The texts, those of `rows` (a mask) hashed that hold a letter or look like a number of a person: nobody knows what they are."""
-    telling = texts.str.contains(rf"\p{{L}}|{_LANDLINE}|^\D?{_CARD}$").fill_null(False) & ~texts.str.starts_with(HASHED).fill_null(False)
+    """The texts, those of `rows` (a mask) hashed that hold a word or look like a number of a person: nobody knows what they are."""
+    telling = texts.str.contains(rf"\p{{L}}{{2}}|{_LANDLINE}|^\D?{_CARD}$").fill_null(False) & ~texts.str.starts_with(HASHED).fill_null(False)
     return texts.zip_with(~(rows & telling), HASHED + hashed(texts, secret))
 
 

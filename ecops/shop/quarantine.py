@@ -19,8 +19,8 @@ _RAW = pl.Schema({SHEET: pl.String, ROW: pl.Int64, "raw": pl.String})
 _SHEET_NAME = 31
 # So many cells that are not what their headings say, or empty where they must not be, or a phone number among the figures: the row has
 # moved under its headings, and any cell may be a person's.
-_MISFITS = 3
-_NO_FIT = ("not_money", "not_a_number", "not_a_date", "not_a_rate", "not_a_duration", "not_yes_no", "no_order", "missing_value")
+_MOVED = 3
+MISFITS = ("not_money", "not_a_number", "not_a_date", "not_a_rate", "not_a_duration", "not_yes_no", "no_order", "missing_value")
 
 
 def digest_of(path: Path) -> str:
@@ -41,9 +41,9 @@ def without_persons(faults: pl.DataFrame, secret: bytes) -> pl.DataFrame:
 
 def _of_moved_rows(faults: pl.DataFrame) -> pl.Series:
     """Which faults are of rows whose cells cannot be trusted to stand under their headings."""
-    misfit = pl.col("reason").is_in(_NO_FIT)
+    misfit = pl.col("reason").is_in(MISFITS)
     phone = misfit & pl.col("value").str.contains(CUT, literal=True).fill_null(False)
-    moved = (misfit.sum().over(PLACE) >= _MISFITS) | ((pl.col("reason") == SHIFTED) | phone).any().over(PLACE)
+    moved = (misfit.sum().over(PLACE) >= _MOVED) | ((pl.col("reason") == SHIFTED) | phone).any().over(PLACE)
     return faults.select(moved=moved)["moved"]
 
 
