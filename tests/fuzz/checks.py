@@ -2,6 +2,7 @@
 
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
@@ -185,12 +186,17 @@ def _value(column: str, export: Export, cell: str) -> object:
     if not cell:
         return ""
     if column.endswith("_id"):
-        return None if len(cell) != len(_plain(cell)) or "E" in cell.upper() or "." in cell or "_x" in cell or is_phone(cell) else cell
+        return None if len(cell) != len(_plain(cell)) or "E" in cell.upper() or "." in cell or "_x" in cell or is_phone(cell) else _narrow(cell)
     try:
-        number = Decimal(re.sub(r"[,，¥￥\s]", "", cell).removesuffix("元").removesuffix("件").removesuffix("人"))
+        number = Decimal(re.sub(r"[,，¥￥\s]", "", _narrow(cell)).removesuffix("元").removesuffix("件").removesuffix("人"))
         return int(number * 100) if unit == "fen" else int(number)
     except (InvalidOperation, OverflowError, ValueError):
         return f"no number: {cell}"
+
+
+def _narrow(text: str) -> str:
+    """Full-width characters as the usual ones, without those that have no shape."""
+    return "".join(char for char in unicodedata.normalize("NFKC", text) if unicodedata.category(char) != "Cf")
 
 
 def is_phone(cell: str) -> bool:

@@ -13,6 +13,8 @@ from tests.fuzz.cells import MARKS, MISSING, NASTY
 
 TOTAL_WORDS = ("总计", "合计", "汇总", "合计：", "平均值", "全店汇总值", "Total", "小 计")
 NOTES = ("数据说明：花费按扣费时间统计", "统计时间：2025-11-10", "统计时间 2025-11-04 至 2025-11-10", "", "导出人,张三", "合计", "日期", "☃ 2025-02-30")
+# What the reader takes from the ends of a cell that begins with one of them.
+_SHAPELESS = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"
 _OURS = ("隔离标记", "隔离原因")
 
 
@@ -38,6 +40,7 @@ class Sheet:
 def bare(cell: str) -> str:
     """A cell without the wrappings of exports; "" where it says nothing."""
     text = cell.strip()
+    text = text.strip(_SHAPELESS).strip() if text[:1] in {*_SHAPELESS} else text
     if text.startswith('="') and text.endswith('"') and len(text) > 2:
         text = text[2:-1]
     text = text.strip().lstrip("'`").strip()
