@@ -21,6 +21,7 @@ from typing import Any
 
 import httpx
 
+from ecops.orchestration.cursors import close_failed_cursors
 from ecops.orchestration.parent import end_with_parent
 
 HOST = "127.0.0.1"
@@ -268,6 +269,7 @@ def _serve(port: int, with_parent: bool) -> None:
     import uvicorn
     from prefect.server.api.server import create_app
 
+    close_failed_cursors()
     app = _guarded(create_app(final=True), port)
     config = uvicorn.Config(app, host=HOST, port=port, log_level="warning", timeout_graceful_shutdown=3, lifespan="on")
     server = uvicorn.Server(config)

@@ -139,7 +139,7 @@ class System:
     @contextmanager
     def prefect(self) -> Iterator[PrefectApi]:
         """A client of its Prefect server."""
-        with PrefectApi(f"http://127.0.0.1:{self.port + 1}/api") as api:
+        with PrefectApi(f"http://127.0.0.1:{self.port + 1}/api", timeout=60) as api:
             yield api
 
     def bars(self, flow_run: str) -> dict[str, str]:
