@@ -17,15 +17,15 @@ START = datetime(2025, 11, 1)
 
 
 def write(path: Path, rows: int) -> None:
-    """An order export of `rows` orders as Taobao writes it, in GB18030."""
+    """An order export of `rows` orders as Taobao writes it, in GB18030; nobody buys twice, which costs memory most."""
     with path.open("w", encoding="gb18030", newline="") as stream:
         stream.write(HEAD + "\r\n")
         for number in range(rows):
             made = (START + timedelta(seconds=3 * number)).strftime("%Y-%m-%d %H:%M:%S")
             yuan = f"{10 + number * 7919 % 49000 / 100:.2f}"
             stream.write(
-                f'="{4_000_000_000_000_000_000 + number}",买家{number % 300_000},a{number % 300_000}@x.cn,{yuan},0.00,0,{yuan},0,{yuan},0,"交易成功",,张三{number % 999},'
-                f"浙江省 杭州市 西湖区 某路{number % 5_000}号,快递,'null,'1390000{number % 10_000:04},{made},{made},面膜 补水 保湿,1,YT{number},圆通速递,,1,0,店,订单未关闭\r\n"
+                f'="{4_000_000_000_000_000_000 + number}",买家{number},a{number}@x.cn,{yuan},0.00,0,{yuan},0,{yuan},0,"交易成功",,张三{number},'
+                f"浙江省 杭州市 西湖区 某路{number}号,快递,'null,'139{number:08},{made},{made},面膜 补水 保湿,1,YT{number},圆通速递,,1,0,店,订单未关闭\r\n"
             )
 
 
