@@ -13,6 +13,7 @@ from ecops.playbook.model import Playbook
 from ecops.playbook.source import MAX_BYTES
 
 CALENDARS = "calendars"
+SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Shelf:
     def files(self) -> Iterator[Path]:
         """Every playbook file, in order of folder and name; `calendars` beside them holds windows of the year, no playbooks."""
         for folder in self.folders:
-            yield from (path for path in sorted(folder.rglob("*.yaml")) if path.parent.name != CALENDARS)
+            yield from (path for path in files_in(folder) if path.parent.name != CALENDARS)
 
     def keys(self) -> dict[str, Path]:
         """The file of every key; of two files with one key the first folder's counts."""
@@ -41,7 +42,7 @@ class Shelf:
         except UnicodeDecodeError:
             return None, [Problem(str(path), 1, 1, "encoding", "The file is not UTF-8 text.", "Save it as UTF-8.")]
         except OSError as error:
-            raise NotFound(f"{path} cannot be read ({error.strerror}); name a playbook file.") from error
+            return None, [Problem(str(path), 1, 1, "unreadable", f"The file cannot be read: {error.strerror}.", "Let everybody read it, or take it away.")]
         return read_playbook(text, str(path), self.tasks, self._other)
 
     def _other(self, key: str) -> Playbook | None:
@@ -74,11 +75,18 @@ class Shelf:
     @staticmethod
     def _key(path: Path) -> str:
         """The key a file declares in its `playbook:` line, without reading the rest; its name when it has none."""
-        with path.open(encoding="utf-8-sig", errors="replace") as lines:
-            for line in lines:
-                if line.startswith("playbook:"):
-                    return line.removeprefix("playbook:").split("#")[0].strip().strip("'\"")
-        return path.stem
+        try:
+            with path.open(encoding="utf-8-sig", errors="replace") as lines:
+                declared = next((line for line in lines if line.startswith("playbook:")), None)
+        except OSError:  # the check says so; one file holds no other back
+            declared = None
+        return declared.removeprefix("playbook:").split("#")[0].strip().strip("'\"") if declared else path.stem
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The playbook files of a folder and those below, by name. What editors and copiers leave beside them begins with a dot, and may be no file at all."""
+    found = (path for suffix in SUFFIXES for path in folder.rglob(f"*{suffix}"))
+    return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
 
 
 def digest(playbook: Playbook) -> str:

@@ -1,6 +1,7 @@
 """A mistake in a playbook names file, line, column and remedy; bombs and surprises are refused."""
 
 import json
+import os
 
 import pytest
 
@@ -219,6 +220,22 @@ def test_a_file_may_begin_with_a_byte_order_mark_and_end_its_lines_as_windows_do
     shelf = Shelf((tmp_path,), TASKS)
     assert list(shelf.keys()) == ["small"]
     assert shelf.find("small").title.zh == "Small"
+
+
+def test_what_editors_leave_beside_playbooks_holds_no_playbook_back(tmp_path):
+    (tmp_path / "small.yml").write_text(CHECKLIST)
+    (tmp_path / "._small.yaml").write_bytes(b"\x00\x05\x16\x07")
+    (tmp_path / ".#small.yaml").symlink_to("ann@desk.4711")
+    (tmp_path / "gone.yaml").symlink_to("nowhere")
+    (tmp_path / "archive.yaml").mkdir()
+    os.mkfifo(tmp_path / "pipe.yaml")
+    shelf = Shelf((tmp_path,), TASKS)
+    assert list(shelf.keys()) == ["small"] and shelf.find("small").title.zh == "Small"
+
+
+def test_a_file_that_cannot_be_read_is_a_problem_of_its_own(tmp_path):
+    playbook, (problem,) = Shelf((tmp_path,), TASKS).check(tmp_path / "gone.yaml")
+    assert (playbook, problem.code, problem.severity) == (None, "unreadable", "error")
 
 
 def test_a_cycle_is_named_in_full():
