@@ -80,6 +80,8 @@ def _condition(value: str) -> str:
 
 
 def _template(value: str) -> str:
+    if not value.strip():
+        raise ValueError("the text is empty; say what it is")
     names_used(value)
     return value
 
@@ -361,7 +363,7 @@ class Playbook(Part):
     """One playbook of one version. `owner` is the role that holds what no other role holds."""
 
     playbook: Key
-    version: Annotated[int, Field(ge=1)] = 1
+    version: Annotated[int, Field(ge=1, le=2**31 - 1)] = 1
     title: Text
     phase: Phase
     description: Text | None = None

@@ -41,7 +41,10 @@ def _number(value: Any) -> str:
 
 
 def _date(value: Any) -> date:
-    return date.fromisoformat(str(value))
+    try:
+        return date.fromisoformat(str(value))
+    except ValueError as error:
+        raise ValueError(f"{value!r} is not a day; write it as 2026-11-11") from error
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from ecops.playbook.source import Places
 # One day of each month, over weekends and holidays: what fails on all of them fails always.
 SAMPLE_DAYS = tuple(date(2025, month, 2 * month) for month in range(1, 13))
 _LONG_AGO = datetime(1, 1, 2, tzinfo=UTC)
+MOST_ROUNDS = 20_000  # two weeks by the minute
 
 
 def needs_of(step: Step) -> tuple[str, ...]:
@@ -21,7 +22,7 @@ def needs_of(step: Step) -> tuple[str, ...]:
 
 
 def check_times(playbook: Playbook, places: Places) -> Iterator[Problem]:
-    """Steps whose times contradict each other on every day they could be launched for. Rules without a known base say nothing."""
+    """Steps whose times contradict each other, or rounds nobody waits for, on every day they could be launched for. Rules without a known base say nothing."""
     always: dict[tuple[int, str], int] = {}
     for day in SAMPLE_DAYS:
         for found in _contradictions(playbook, day):
@@ -32,6 +33,8 @@ def check_times(playbook: Playbook, places: Places) -> Iterator[Problem]:
 
 
 def _said(step: Step, index: int, field: str, places: Places) -> Problem:
+    if field == "every":
+        return problem(places, ("steps", index, field), "too-many-rounds", f"{step.id} would run more than {MOST_ROUNDS:,} times.", "Let it run less often, or let 'until' come sooner.")
     if field == "until":
         return problem(places, ("steps", index, field), "until-before-from", f"{step.id} ends ('until: {step.until.text}') before it begins ('from: {step.from_.text}').", "Let 'until' come after 'from'.")
     return problem(places, ("steps", index, field), "due-too-early", f"{step.id} is due ('due: {step.due.text}') before it can begin: its own start, or that of what it needs, is later.", "Move 'due' behind it, or let the steps before begin earlier.")
@@ -47,6 +50,8 @@ def _contradictions(playbook: Playbook, day: date) -> list[tuple[int, str]]:
     for index, step in enumerate(playbook.steps):
         if step.every and at(step.from_) and at(step.until) and at(step.until) < at(step.from_):
             found.append((index, "until"))
+        if step.every and at(step.from_) and at(step.until) and at(step.until) - at(step.from_) > MOST_ROUNDS * step.every:
+            found.append((index, "every"))
         if at(step.due) and at(step.due) < max([at(step.begin) or _LONG_AGO, *(earliest.get(need, _LONG_AGO) for need in needs_of(step))]):
             found.append((index, "due"))
     return found

@@ -57,6 +57,12 @@ def test_a_value_of_another_type_or_size_is_a_sentence(fields, value):
         read_param(param(**fields), value)
 
 
+@pytest.mark.parametrize("value", ["2026-02-30", "tomorrow"])
+def test_a_day_that_is_none_says_how_to_write_one(value):
+    with pytest.raises(ValueError, match=f"'{value}' is not a day; write it as"):
+        read_param(param(type="date"), value)
+
+
 @pytest.mark.parametrize(
     "fields",
     [{"type": "money", "min": 5_000_000}, {"type": "percent", "max": "5%"}, {"type": "integer", "min": 10, "max": 20}, {"type": "text", "max": 3}, {"type": "text", "min": 20}, {"type": "date", "max": "2020-01-01"}, {"type": "duration", "min": "7d"}, {"type": "choice", "choices": ["x", "y"]}, {"type": "flag"}],
