@@ -18,6 +18,7 @@ from ecops.playbook.template import BadTemplate, fill, render
 from ecops.playbook.texts import TITLE_LENGTH
 from ecops.service.advance import advance
 from ecops.service.lines import item_row
+from ecops.service.shops import ALL
 from ecops.store import tables as t
 from ecops.store.database import Store
 from ecops.store.tx import Tx
@@ -57,7 +58,7 @@ def pick_shops(store: Store, words: str) -> list[str]:
         known = connection.execute(select(t.shop.c.shop, t.shop.c.tags).order_by(t.shop.c.shop)).all()
     if words.startswith("tag:"):
         picked = [row.shop for row in known if words.removeprefix("tag:") in row.tags]
-    elif words == "all":
+    elif words == ALL:
         picked = [row.shop for row in known]
     else:
         picked = list(dict.fromkeys(word.strip() for word in words.split(",") if word.strip()))

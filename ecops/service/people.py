@@ -5,15 +5,16 @@ from datetime import datetime
 from sqlalchemy import select
 
 from ecops.errors import BadCall, NotFound
-from ecops.service.shops import KEY
+from ecops.service.shops import KEY, must_be_words
 from ecops.store import tables as t
 from ecops.store.database import Store
 
 
 def add(store: Store, key: str, name: str, now: datetime) -> None:
-    """Add a person; one who is there already stays."""
+    """Add a person; one who is there already stays. Raises BadCall for words nobody could be found by."""
     if not KEY.fullmatch(key):
         raise BadCall(f"{key!r} cannot be a person's key; use lower-case letters, digits, - and _.")
+    must_be_words("The person's name", name)
     with store.write(now, "cli") as tx:
         if not tx.one(select(t.person.c.person).where(t.person.c.person == key)):
             tx.add(t.person, [{"person": key, "name": name, "added_at": now}])
@@ -21,7 +22,8 @@ def add(store: Store, key: str, name: str, now: datetime) -> None:
 
 
 def bind(store: Store, role: str, key: str, shop: str | None, now: datetime) -> None:
-    """Let a person hold a role; again changes nothing. Raises NotFound."""
+    """Let a person hold a role; again changes nothing. Raises NotFound, BadCall."""
+    must_be_words("The role", role)
     with store.write(now, "cli") as tx:
         if not tx.one(select(t.person.c.person).where(t.person.c.person == key)):
             raise NotFound(f"There is no person {key}; add them with 'ecops person add {key}'.")

@@ -10,12 +10,19 @@ from ecops.store import tables as t
 from ecops.store.database import Store
 
 KEY = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+ALL = "all"  # the word of --shops for every shop
+LONGEST_NAME = 200
 
 
 def add(store: Store, key: str, name: str, platform: str, tags: list[str], now: datetime, again: bool = False) -> None:
-    """Add a shop. Raises BadCall for a key of the wrong form, NotPossible when it exists (unless `again`)."""
+    """Add a shop. Raises BadCall for words nothing could be found by, NotPossible when it exists (unless `again`)."""
     if not KEY.fullmatch(key):
         raise BadCall(f"{key!r} cannot be a shop's key; use lower-case letters, digits, - and _, beginning with a letter or digit.")
+    if key == ALL:
+        raise BadCall(f"{ALL} means every shop and cannot be one shop's key; choose another.")
+    must_be_words("The shop's name", name)
+    for tag in tags:
+        must_be_words("A tag", tag)
     with store.write(now, "cli") as tx:
         if tx.one(select(t.shop.c.shop).where(t.shop.c.shop == key)):
             if again:
@@ -23,6 +30,12 @@ def add(store: Store, key: str, name: str, platform: str, tags: list[str], now: 
             raise NotPossible(f"The shop {key} exists already.")
         tx.add(t.shop, [{"shop": key, "name": name, "platform": platform, "tags": tags, "added_at": now}])
         tx.event("shop.added", shop=key)
+
+
+def must_be_words(what: str, text: str) -> None:
+    """Raises BadCall for a name without a letter, or one that fits no page."""
+    if not text.strip() or len(text) > LONGEST_NAME:
+        raise BadCall(f"{what} has {len(text)} characters; give it 1 to {LONGEST_NAME} that can be seen.")
 
 
 def everyone(store: Store) -> list[dict]:
