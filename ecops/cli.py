@@ -398,10 +398,11 @@ def playbook_list(as_json: bool) -> None:
 @json_option
 def playbook_check(path: Path | None, as_json: bool) -> None:
     """Say everything that is wrong: file, line, column, remedy. Exit 1 when there is an error."""
+    from ecops.playbook.library import playbook_files
     from ecops.shelf import shelf
 
     books = shelf(Home.from_environment().playbooks)
-    paths = [path] if path and path.is_file() else sorted(path.rglob("*.yaml")) if path and path.is_dir() else list(books.files()) if path is None else None
+    paths = [path] if path and path.is_file() else list(playbook_files(path)) if path and path.is_dir() else list(books.files()) if path is None else None
     if paths is None:
         raise NotFound(f"There is no playbook file {path}.")
     problems = [problem for one in paths for problem in books.check(one)[1]]
@@ -435,9 +436,9 @@ def playbook_show(key: str, day: str, anchors: tuple[str, ...], as_json: bool) -
 @click.option("--json", is_flag=True, expose_value=False, help="JSON is printed in any case")
 def playbook_schema() -> None:
     """The JSON Schema that editors load."""
-    from ecops.playbook.model import Playbook
+    from ecops.playbook.include import schema
 
-    out(Playbook.model_json_schema(by_alias=True), False)
+    out(schema(), False)
 
 
 @playbook.command("coverage")

@@ -39,10 +39,10 @@ def _plain(value: Any) -> str:
 
 
 def table(rows: list[dict], columns: list[str]) -> str:
-    """Rows as aligned text."""
+    """Rows as aligned text, one a line whatever they hold."""
     if not rows:
         return "(没有 / none)"
-    cells = [[str(row.get(column) if row.get(column) is not None else "") for column in columns] for row in rows]
+    cells = [[" ".join(str(row.get(column) if row.get(column) is not None else "").splitlines()) for column in columns] for row in rows]
     widths = [max(len(column), *(len(line[index]) for line in cells)) for index, column in enumerate(columns)]
     lines = ["  ".join(column.ljust(width) for column, width in zip(columns, widths, strict=True))]
     return "\n".join(lines + ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in cells])

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from ecops.playbook.dates import DAY, LAUNCH, READY, DateRule
+from ecops.playbook.include import Groups, expanded
 from ecops.playbook.model import ROLES, Each, Playbook, Step
 from ecops.playbook.params import read_bound, read_param
 from ecops.playbook.problem import ERROR, WARNING, Problem, find, near, problem
@@ -30,29 +31,34 @@ class TaskFacts:
 Others = Callable[[str], Playbook | None]
 
 
-def read_playbook(text: str, file: str, tasks: Mapping[str, TaskFacts], others: Others | None = None) -> tuple[Playbook | None, list[Problem]]:
+def read_playbook(
+    text: str, file: str, tasks: Mapping[str, TaskFacts], others: Others | None = None, groups: Groups | None = None
+) -> tuple[Playbook | None, list[Problem]]:
     """Text -> (the playbook, or None when it cannot stand; every problem found, in order of place).
 
-    `others` gives the playbook of a key, for what follows this one; without it that is not looked at.
+    `others` gives the playbook of a key, for what follows this one; without it that is not looked at. `groups`: the step groups it may include.
     """
     try:
         data, places = load(text)
+        if not isinstance(data, dict):
+            return None, [Problem(file, 1, 1, "not-a-playbook", "This file holds no fields.", "Start it with 'playbook: <key>'.")]
+        if "group" in data and "playbook" not in data:
+            return None, [Problem(file, 1, 1, "group", "This is a group of steps, which is checked in the playbooks that include it.", "Check one of those.")]
+        data, places = expanded(data, places, groups or {})
     except Trouble as trouble:
-        return None, [Problem(file, trouble.line, trouble.column, trouble.code, trouble.message, trouble.remedy)]
-    if not isinstance(data, dict):
-        return None, [Problem(file, 1, 1, "not-a-playbook", "This file holds no fields.", "Start it with 'playbook: <key>'.")]
+        return None, [Problem(trouble.file or file, trouble.line, trouble.column, trouble.code, trouble.message, trouble.remedy)]
     try:
         playbook = Playbook.model_validate(data)
     except ValidationError as error:
         found = [_from_pydantic(detail, file, places) for detail in error.errors() if not _beside_the_point(detail, data)]
-        return None, sorted({(one.line, one.column, one.code, one.remedy): one for one in reversed(found)}.values(), key=_place)
-    problems = sorted((replace(one, file=file) for one in _check(playbook, places, tasks, others)), key=_place)
+        return None, sorted({(one.file, one.line, one.column, one.code, one.remedy): one for one in reversed(found)}.values(), key=_place)
+    problems = sorted((replace(one, file=one.file or file) for one in _check(playbook, places, tasks, others)), key=_place)
     fatal = any(one.severity == ERROR for one in problems)
     return (None if fatal else playbook), problems
 
 
 def _place(one: Problem) -> tuple:
-    return one.line, one.column, one.code, one.message
+    return one.file, one.line, one.column, one.code, one.message
 
 
 def _beside_the_point(detail: Mapping[str, Any], data: Any) -> bool:
@@ -63,15 +69,15 @@ def _beside_the_point(detail: Mapping[str, Any], data: Any) -> bool:
     if len(path) < 4 or path[2] != "checklist":
         return False
     written = data["steps"][path[1]]["checklist"]
-    return isinstance(written, dict) != (path[3] == "Each")
+    return isinstance(written, dict) != ("Each" in str(path[3]))
 
 
 def _from_pydantic(detail: Mapping[str, Any], file: str, places: Places) -> Problem:
     path = tuple(part for part in detail["loc"] if not (isinstance(part, str) and ("[" in part or part in ("Each", "tuple"))))
-    line, column = find(places, path)
+    place = find(places, path)
     field = ".".join(str(part + 1 if isinstance(part, int) else part) for part in path) or "the playbook"
     message, remedy = _wording(detail)
-    return Problem(file, line, column, detail["type"].replace("_", "-"), f"{field}: {message}.", remedy)
+    return Problem(place.file or file, place.line, place.column, detail["type"].replace("_", "-"), f"{field}: {message}.", remedy)
 
 
 _SHAPES = {
@@ -105,6 +111,8 @@ def _check(playbook: Playbook, places: Places, tasks: Mapping[str, TaskFacts], o
     yield from _roles(playbook, places)
     yield from _schedule(playbook, places)
     yield from _then(playbook, places, others)
+    yield from _freezes(playbook, places)
+    yield from _learned(playbook, places, others)
     yield from check_texts(playbook, places)
     yield from check_times(playbook, places)
     for index, step in enumerate(playbook.steps):
@@ -175,6 +183,35 @@ def _then(playbook: Playbook, places: Places, others: Others | None) -> Iterator
     for name, anchor in following.anchors.items():
         if anchor.rule is None:
             yield problem(places, ("then", "playbook"), "missing-anchor", f"{following.playbook} needs the anchor {name}, which only a person can give.", f"Give {name} a 'default' there.")
+
+
+def _freezes(playbook: Playbook, places: Places) -> Iterator[Problem]:
+    """A freeze holds checklists of this playbook between two moments that it can know."""
+    known = set(playbook.anchors) | {DAY, LAUNCH}
+    checklists = [step.id for step in playbook.steps if step.kind == "checklist"]
+    for index, freeze in enumerate(playbook.freezes):
+        for field, rule in (("from", freeze.from_), ("until", freeze.until)):
+            if not rule.moment and rule.base not in known:
+                yield problem(places, ("freezes", index, field), "unknown-anchor", _unknown_base(field, rule), near(rule.base, known))
+        for position, step in enumerate(freeze.steps):
+            if step not in checklists:
+                yield problem(places, ("freezes", index, "steps", position), "unknown-step", f"{freeze.id} freezes {step}, which is no checklist of this playbook.", near(step, checklists))
+
+
+def _learned(playbook: Playbook, places: Places, others: Others | None) -> Iterator[Problem]:
+    """What a finding would change must be there to be changed."""
+    for index, step in enumerate(playbook.steps):
+        learn = step.checklist.learn if isinstance(step.checklist, Each) else None
+        if learn is None or others is None:
+            continue
+        at = ("steps", index, "checklist", "learn")
+        changed = playbook if learn.playbook == playbook.playbook else others(learn.playbook)
+        if changed is None:
+            yield problem(places, (*at, "playbook"), "unknown-playbook", f"There is no playbook {learn.playbook} that could learn, or it has errors.", "'ecops playbook list' shows all.")
+        elif learn.param and learn.param not in changed.params:
+            yield problem(places, (*at, "param"), "unknown-param", f"{learn.playbook} has no parameter {learn.param}.", near(learn.param, changed.params))
+        elif learn.step and learn.step not in (lists := [one.id for one in changed.steps if isinstance(one.checklist, tuple)]):
+            yield problem(places, (*at, "step"), "unknown-step", f"{learn.playbook} has no checklist {learn.step} with items of its own.", near(learn.step, lists))
 
 
 def _anchors(playbook: Playbook, places: Places) -> Iterator[Problem]:

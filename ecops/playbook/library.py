@@ -5,10 +5,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 from ecops.errors import BadCall, NotFound
 from ecops.playbook.check import ERROR, Problem, TaskFacts, read_playbook
+from ecops.playbook.include import GROUPS, GroupFile, Groups
 from ecops.playbook.model import Playbook
 from ecops.playbook.source import MAX_BYTES
 
@@ -24,9 +26,9 @@ class Shelf:
     tasks: Mapping[str, TaskFacts]
 
     def files(self) -> Iterator[Path]:
-        """Every playbook file, in order of folder and name; `calendars` beside them holds windows of the year, no playbooks."""
+        """Every playbook file, in order of folder and name."""
         for folder in self.folders:
-            yield from (path for path in files_in(folder) if path.parent.name != CALENDARS)
+            yield from playbook_files(folder)
 
     def keys(self) -> dict[str, Path]:
         """The file of every key; of two files with one key the first folder's counts."""
@@ -43,12 +45,17 @@ class Shelf:
             return None, [Problem(str(path), 1, 1, "encoding", "The file is not UTF-8 text.", "Save it as UTF-8.")]
         except OSError as error:
             return None, [Problem(str(path), 1, 1, "unreadable", f"The file cannot be read: {error.strerror}.", "Let everybody read it, or take it away.")]
-        return read_playbook(text, str(path), self.tasks, self._other)
+        return read_playbook(text, str(path), self.tasks, self._other, self.groups())
+
+    def groups(self) -> Groups:
+        """What reads each step group, by its name; of two of one name the first folder's counts."""
+        files = [path for folder in self.folders for path in files_in(folder) if path.parent.name == GROUPS]
+        return {path.stem: partial(_group_file, path) for path in reversed(files)}
 
     def _other(self, key: str) -> Playbook | None:
         """The playbook of this key if it can stand by itself."""
         path = self.keys().get(key)
-        return read_playbook(path.read_text(encoding="utf-8-sig", errors="replace"), str(path), self.tasks)[0] if path else None
+        return read_playbook(path.read_text(encoding="utf-8-sig", errors="replace"), str(path), self.tasks, groups=self.groups())[0] if path else None
 
     def find(self, key: str) -> Playbook:
         """The playbook of this key, or of this file. Raises NotFound, or BadCall when it has errors."""
@@ -87,6 +94,15 @@ def files_in(folder: Path) -> list[Path]:
     """The playbook files of a folder and those below, by name. What editors and copiers leave beside them begins with a dot, and may be no file at all."""
     found = (path for suffix in SUFFIXES for path in folder.rglob(f"*{suffix}"))
     return sorted(path for path in found if path.is_file() and not path.name.startswith("."))
+
+
+def playbook_files(folder: Path) -> Iterator[Path]:
+    """The playbooks of a folder by name; beside them `calendars` holds windows of the year and `groups` shared steps."""
+    yield from (path for path in files_in(folder) if path.parent.name not in (CALENDARS, GROUPS))
+
+
+def _group_file(path: Path) -> GroupFile:
+    return GroupFile(str(path), path.read_text(encoding="utf-8-sig", errors="replace"))
 
 
 def digest(playbook: Playbook) -> str:

@@ -231,13 +231,50 @@ class Item(Part):
         return {"title": value} if isinstance(value, str) else value
 
 
+ACCEPT, DECLINE = "采纳", "不采纳"
+VERDICT = Evidence(type="choice", choices=(ACCEPT, DECLINE))
+
+
+class Learn(Part):
+    """What an accepted finding changes in later launches of `playbook`: the value of a parameter, or one more item of a step's checklist."""
+
+    playbook: Key
+    param: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = None
+    value: Template | None = None
+    step: Key | None = None
+    item: Text | None = None
+
+    @model_validator(mode="after")
+    def _one_change(self) -> Self:
+        if (self.param is None) == (self.step is None):
+            raise ValueError("a finding changes either a 'param' or a 'step'; keep one")
+        if (self.param is None) != (self.value is None) or (self.step is None) != (self.item is None):
+            raise ValueError("'param' belongs with 'value', and 'step' with 'item'")
+        return self
+
+
 class Each(Part):
-    """A checklist made of a task's outcome: one item a row of the list `steps.<step>.<list>`."""
+    """A checklist made of a task's outcome: one item a row of the list `steps.<step>.<list>`.
+
+    With `learn` its items are findings, which people accept or decline; what is accepted changes later launches.
+    """
 
     each: Annotated[str, Field(pattern=rf"^steps\.{NAME}\.{NAME}$")]
     item: Text
     key: str = "item_id"
     evidence: Evidence = Evidence()
+    learn: Learn | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _findings_are_judged(cls, value: Any) -> Any:
+        return {"evidence": VERDICT} | value if isinstance(value, dict) and value.get("learn") else value
+
+    @model_validator(mode="after")
+    def _by_a_verdict(self) -> Self:
+        if self.learn and self.evidence != VERDICT:
+            raise ValueError(f"a finding is closed by {ACCEPT} or {DECLINE}; remove 'evidence'")
+        return self
 
     @property
     def step(self) -> str:
@@ -251,11 +288,14 @@ class Each(Part):
 
 
 class Approval(Part):
-    """A gate: `quorum` approvals by holders of the roles in `by`. `not: requester` keeps the person who launched out."""
+    """A gate: `quorum` approvals by holders of the roles in `by`. `not: requester` keeps the person who launched out. It opens when people have accepted
+    or declined at least so many `findings` of the run.
+    """
 
     by: Annotated[tuple[Key, ...], Field(min_length=1), BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
     quorum: Annotated[int, Field(ge=1, le=20)] = 1
     exclude: Annotated[Literal["requester"] | None, Field(alias="not")] = None
+    findings: Annotated[int, Field(ge=0, le=100)] = 0
 
 
 class Escalation(Part):
@@ -345,10 +385,24 @@ def _senseless(step: Step):
 
 
 class Schedule(Part):
-    """When a daily playbook is launched by itself: a cron line in the playbook's time zone."""
+    """When a daily playbook is launched by itself: a cron line in the playbook's time zone.
+
+    `missed`: firings of a time when the machine was off are caught up `once`, by the newest of them, or left out (`skip`).
+    """
 
     cron: Annotated[str, AfterValidator(check_cron)]
     shops: str = "all"
+    missed: Literal["once", "skip"] = "once"
+
+
+class Freeze(Part):
+    """From `from` until `until` the items of `steps` change only with a reason."""
+
+    id: Key
+    title: Text
+    from_: Annotated[Rule, Field(alias="from")]
+    until: Rule
+    steps: Annotated[tuple[Key, ...], Field(min_length=1)]
 
 
 class FollowUp(Part):
@@ -374,6 +428,7 @@ class Playbook(Part):
     stages: tuple[Key, ...] = ()
     schedule: Schedule | None = None
     then: FollowUp | None = None
+    freezes: tuple[Freeze, ...] = ()
     steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=400)]
 
     @model_validator(mode="before")

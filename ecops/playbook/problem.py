@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 
-from ecops.playbook.source import Path, Places
+from ecops.playbook.source import Path, Place, Places
 
 ERROR, WARNING = "error", "warning"
 
@@ -30,15 +30,16 @@ class Problem:
 
 
 def problem(places: Places, path: Path, code: str, message: str, remedy: str, severity: str = ERROR) -> Problem:
-    """A finding at the place of a value; the file is put in by whoever knows it."""
-    return Problem("", *find(places, path), code, message, remedy, severity)
+    """A finding at the place of a value; a file that is not named there is put in by whoever knows it."""
+    place = find(places, path)
+    return Problem(place.file, place.line, place.column, code, message, remedy, severity)
 
 
-def find(places: Places, path: Path) -> tuple[int, int]:
-    """Line and column of a value, or of the nearest one around it."""
+def find(places: Places, path: Path) -> Place:
+    """Where a value stands, or the nearest one around it."""
     while path not in places and path:
         path = path[:-1]
-    return places.get(path, (1, 1))
+    return places.get(path, Place(1, 1))
 
 
 def near(word: str, known: Iterable[str]) -> str:

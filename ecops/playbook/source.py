@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -27,7 +27,17 @@ MAX_BYTES = 512 * 1024
 MAX_DEPTH = 20
 
 Path = tuple[str | int, ...]
-Places = dict[Path, tuple[int, int]]
+
+
+class Place(NamedTuple):
+    """Where a value stands, from 1; `file` where it is not the one that is read."""
+
+    line: int
+    column: int
+    file: str = ""
+
+
+Places = dict[Path, Place]
 
 # What no editor shows, no database keeps or no terminal can print: control characters and half characters.
 _UNSEEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
@@ -44,13 +54,14 @@ class Trouble(Exception):
     code: str
     message: str
     remedy: str
+    file: str = ""
 
     def __str__(self) -> str:
         return f"line {self.line}, column {self.column}: {self.message} {self.remedy}"
 
 
 def load(text: str) -> tuple[Any, Places]:
-    """Plain data and the (line, column) of every value by path. Raises Trouble."""
+    """Plain data and the place of every value by path. Raises Trouble."""
     if unseen := _UNSEEN.search(text):
         line = text.count("\n", 0, unseen.start()) + 1
         raise Trouble(line, unseen.start() - text.rfind("\n", 0, unseen.start()), *_cannot_be_kept(unseen[0]))
@@ -95,7 +106,7 @@ def _value(event: Event, events: Iterator[Event], path: Path, places: Places) ->
         raise _at(event.start_mark, "tag", f"The YAML tag {event.tag} is not allowed.", "Remove it.")
     if isinstance(event, CollectionStartEvent) and len(path) >= MAX_DEPTH:
         raise _at(event.start_mark, "too-deep", f"Values are nested more than {MAX_DEPTH} levels deep.", "Flatten them.")
-    places.setdefault(path, (event.start_mark.line + 1, event.start_mark.column + 1))
+    places.setdefault(path, Place(event.start_mark.line + 1, event.start_mark.column + 1))
     if isinstance(event, MappingStartEvent):
         return _mapping(events, path, places)
     if isinstance(event, SequenceStartEvent):
@@ -115,7 +126,7 @@ def _mapping(events: Iterator[Event], path: Path, places: Places) -> dict:
         key = str(event.value)
         if key in result:
             raise _at(event.start_mark, "duplicate", f"The field {key!r} stands here twice.", "Keep one of them.")
-        places[(*path, key)] = (event.start_mark.line + 1, event.start_mark.column + 1)
+        places[(*path, key)] = Place(event.start_mark.line + 1, event.start_mark.column + 1)
         result[key] = _value(next(events), events, (*path, key), places)
     return result
 

@@ -33,6 +33,7 @@ def check_texts(playbook: Playbook, places: Places) -> Iterator[Problem]:
     known = _attributes(playbook)
     samples = _samples(playbook)
     found = [*titles, *(said for index, step in enumerate(playbook.steps) for said in _of_step(("steps", index), step))]
+    found += [said for index, freeze in enumerate(playbook.freezes) for said in _said(("freezes", index, "title"), freeze.title, set())]
     if playbook.then:
         found += [Said(("then", "with", name), text, frozenset({"params", "anchors"})) for name, value in playbook.then.with_.items() for text in texts_in(value)]
     for said in found:
@@ -57,7 +58,11 @@ def _of_step(at: Path, step: Step) -> Iterator[Said]:
     for name, value in step.with_.items():
         yield from (Said((*at, "with", name), text, frozenset({"params", "anchors"})) for text in texts_in(value))
     if isinstance(step.checklist, Each):
-        yield from _said((*at, "checklist", "item"), step.checklist.item, {"params", "anchors", "it"} | shop)
+        inputs = {"params", "anchors", "it"} | shop
+        yield from _said((*at, "checklist", "item"), step.checklist.item, inputs)
+        if learn := step.checklist.learn:
+            yield from _said((*at, "checklist", "learn", "item"), learn.item, inputs)
+            yield from (Said((*at, "checklist", "learn", "value"), text, frozenset(inputs)) for text in texts_in(learn.value))
     for index, item in enumerate(step.checklist if isinstance(step.checklist, tuple) else ()):
         yield from _said((*at, "checklist", index, "title"), item.title, {"params", "anchors"} | shop)
     if step.when:
