@@ -103,9 +103,14 @@ class RunningPrefect:
         return api.create_flow_run(f"{flow}/ecops", flow, parameters, str(uuid4()))
 
 
+def absent_prefect() -> RunningPrefect:
+    """One of the test's own, not started yet; the test stops it."""
+    return RunningPrefect(Path(tempfile.mkdtemp(prefix="ecops-prefect-")))
+
+
 def new_prefect() -> RunningPrefect:
     """One of the test's own, running; the test stops it."""
-    return RunningPrefect(Path(tempfile.mkdtemp(prefix="ecops-prefect-"))).start()
+    return absent_prefect().start()
 
 
 @functools.cache

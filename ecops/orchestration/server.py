@@ -53,6 +53,8 @@ _CALM = {
 WORKER_MANNERS = {
     # Retries double from two seconds: with more of them a worker would still be asleep long after Prefect is back.
     "PREFECT_CLIENT_MAX_RETRIES": "2",
+    # Asked for its version at the start, a Prefect that is away would end the worker, which is to wait for it.
+    "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
     "PREFECT_LOGGING_LEVEL": "WARNING",
     "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
     "PREFECT_WORKER_HEARTBEAT_SECONDS": "30",

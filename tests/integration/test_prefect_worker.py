@@ -9,7 +9,7 @@ import pytest
 from ecops.orchestration.api import PrefectApi
 from ecops.orchestration.bars import Bar, bar_id
 from ecops.orchestration.deploy import Deployment, deploy
-from tests.prefect_server import RunningPrefect, new_prefect, prefect, until  # noqa: F401
+from tests.prefect_server import RunningPrefect, absent_prefect, new_prefect, prefect, until  # noqa: F401
 
 pytestmark = pytest.mark.prefect
 
@@ -152,6 +152,19 @@ def test_what_a_step_logs_is_read_at_its_bar_and_the_engines_remarks_are_not(des
     wanted = {"logs": {"flow_run_id": {"any_": [flow_run]}}}
     lines = until(lambda: desk.api.post("/logs/filter", wanted))
     assert [(line["message"], line["task_run_id"]) for line in lines] == [("选品 12 件", str(bar_id(flow_run, "pick")))]
+
+
+def test_a_worker_that_starts_before_prefect_waits_for_it(tmp_path: Path) -> None:
+    own = absent_prefect()
+    try:
+        own.start_worker()
+        until((own.home / "worker.log").read_text)  # it has found nobody, and says so
+        with own.start().api() as api:
+            desk = Desk(own, api, tmp_path / "book")
+            desk.reach(desk.run("note"), "Completed")
+        assert own.worker is not None and desk.lines()[0].split()[1] == str(own.worker.pid)
+    finally:
+        own.stop()
 
 
 def test_prefect_killed_in_the_middle_loses_nothing(tmp_path: Path) -> None:
