@@ -74,10 +74,9 @@ def past_shares(frames: Frames, ask: Ask, openings: Sequence[datetime], hours: i
     if not days:
         return SHARES.to_frame()
     day = ["shop", "campaign"]
-    rows = pl.concat(days).filter(pl.col("amount_fen").is_not_null(), pl.col("covers") == 1).collect().sort(*day, "n")
-    rows = rows.with_columns(sold=steady(day))
+    rows = pl.concat(days).filter(pl.col("amount_fen").is_not_null(), pl.col("covers") == 1).with_columns(sold=steady(day))
     sound = (pl.len().over(day) == hours) & (pl.col("amount_fen").min().over(day) >= 0) & (pl.col("sold").sum().over(day) > 0)
-    return rows.filter(sound).select(*day, "n", share=pl.col("sold") / pl.col("sold").sum().over(day)).cast(dict(SHARES))
+    return rows.filter(sound).select(*day, "n", share=pl.col("sold") / pl.col("sold").sum().over(day)).cast(dict(SHARES)).collect()
 
 
 def curves_of(ask: Ask, since: datetime, hours: int, shares: pl.DataFrame) -> pl.DataFrame:

@@ -12,6 +12,7 @@ from tasks._windows import DAY, HOUR, Window
 # An hour's basket varies by a fifth without anybody ordering a lorry-load, and a smaller spread is no measure: under 2.8 times
 # the usual basket no order is called a giant. A choice.
 _BASKET_SPREAD = 0.2
+_FEED = ("hour", "visitors", "pay_buyers", "pay_amount_fen", "pay_amount_so_far_fen", "ad_spend_fen", "ad_deal_amount_fen")
 _SO_FAR, _AMOUNT = pl.col("pay_amount_so_far_fen"), pl.col("pay_amount_fen")
 
 
@@ -23,19 +24,22 @@ def hour_amounts(frames: Frames, ask: Ask, window: Window) -> pl.LazyFrame:
     is one that would count an hour twice. `falls`: the count is lower than it was, or the amount negative.
     """
     begin = min(window.since, _midnight(window, ask))
-    day = ["shop", "day"]
     counting = _SO_FAR.is_not_null()
-    before = {name: pl.when(counting).then(name).forward_fill().shift(1).over(day) for name in ("pay_amount_so_far_fen", "hour", "stated")}
+    # The rows are sorted: what the day counted last stands above, unless that is of another day. No groups are needed.
+    above = {name: pl.when(counting).then(name).forward_fill().shift(1) for name in ("part", "pay_amount_so_far_fen", "hour", "stated")}
+    before = {name: pl.when(above["part"] == pl.col("part")).then(value) for name, value in above.items()}
     covers = pl.when(_AMOUNT.is_not_null()).then(1).otherwise((pl.col("hour") - pl.coalesce(pl.col("last_hour") + HOUR, "midnight")).dt.total_hours() + 1)
     twice = (pl.col("stated") - pl.col("last_stated").fill_null(0)) > 0
     outside = pl.col("hour") - pl.duration(hours=pl.col("covers") - 1) < instant(window.since)
     return (
         known(frames, "hours", ask)
         .filter(pl.col("hour").is_between(instant(begin), instant(window.until), closed="left"))
+        .select("shop", *_FEED)
         .sort("shop", "hour")
         .with_columns(day=local_date("hour", ask))
         .with_columns(
-            stated=_AMOUNT.is_not_null().cum_sum().over(day).cast(pl.Int64),
+            part=pl.struct("shop", "day").rle_id(),
+            stated=_AMOUNT.is_not_null().cum_sum().over("shop", "day").cast(pl.Int64),
             midnight=pl.col("day").cast(pl.Datetime("us")).dt.replace_time_zone(ask.timezone.key).dt.convert_time_zone("UTC").cast(pl.Datetime("us", "UTC")),
         )
         .with_columns(last_so_far=before["pay_amount_so_far_fen"], last_hour=before["hour"], last_stated=before["stated"])
@@ -53,7 +57,7 @@ def hour_amounts(frames: Frames, ask: Ask, window: Window) -> pl.LazyFrame:
 def rows_of_days(frames: Frames, ask: Ask, windows: list[Window]) -> Frames:
     """`frames` with the hours of these windows alone, from the midnight before each: read once, used for all that follows."""
     inside = pl.any_horizontal(pl.col("hour").is_between(instant(_midnight(window, ask) - DAY), instant(window.until), closed="left") for window in windows)
-    return {**frames, "hours": known(frames, "hours", ask).filter(inside).collect().lazy()}
+    return {**frames, "hours": known(frames, "hours", ask).filter(inside).select("shop", "available_at", *_FEED).collect().lazy()}
 
 
 def _midnight(window: Window, ask: Ask):

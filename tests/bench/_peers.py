@@ -91,21 +91,40 @@ def kept(orders: pl.LazyFrame) -> pl.LazyFrame:
 # --- campaign ------------------------------------------------------------------------------------------------------
 
 
+@peer("campaign.audiences", "buyer_id", of="buyers")
+@peer("campaign.audiences", "buyer_id", of="suppressed")
+@peer("campaign.audiences", "audience", "people")
+@peer("campaign.audiences", of="verdicts")
 @peer("campaign.audiences", "buyer_id", of="non_buyers")
-def audiences(f: Frames) -> pl.LazyFrame:
-    orders = f["orders"].with_columns(at=pl.coalesce("paid_at", "created_at"), paid=C("paid_at").is_not_null())
-    inside = C("at").is_between(OPENS, ENDS, closed="left")
-    by_buyer = orders.filter(inside | (C("paid") & (C("at") < OPENS))).group_by("shop", "buyer_id").agg(
-        bought=(inside & C("paid")).any(), refunded=(inside & (C("refund_fen") > 0)).any(), last=C("paid_at").max()
+def audiences(f: Frames) -> dict[str, pl.LazyFrame]:
+    """Whom to write to with what they bought, how many there are, and how many orders name their buyer."""
+    orders = f["orders"].select("shop", "buyer_id", "paid_at", "paid_fen", "refund_fen", at=pl.coalesce("paid_at", "created_at"), named=C("buyer_id").is_not_null() & ~C("buyer_id").str.contains("*", literal=True))
+    inside, paid = C("at").is_between(OPENS, ENDS, closed="left"), C("paid_at").is_not_null()
+    people = orders.filter("named", inside | (paid & (C("at") < OPENS))).group_by("shop", "buyer_id").agg(
+        orders=count(inside & paid), refunds=count(inside & (C("refund_fen") > 0)), amount_fen=C("paid_fen").filter(inside & paid).sum(), last=C("paid_at").max()
     )  # fmt: skip
-    return by_buyer.filter(~C("bought"), ~C("refunded")).sort("shop", "buyer_id")
+    which = pl.when(C("refunds") > 0).then(pl.lit("suppressed")).when(C("orders") > 0).then(pl.lit("buyers")).otherwise(pl.lit("non_buyers"))
+    rows = people.with_columns(audience=which).sort("shop", "buyer_id").collect().lazy()
+    sizes = rows.group_by("shop", "audience").agg(people=COUNT).sort("shop", "audience")
+    known = orders.group_by("shop").agg(orders=COUNT, known=count(C("named")))
+    return {"items": sizes, "verdicts": known} | {name: rows.filter(C("audience") == name) for name in ("buyers", "non_buyers", "suppressed")}
 
 
-@peer("campaign.pick_items", "item_id")
-def pick_items(f: Frames) -> pl.LazyFrame:
-    sums = f["item_days"].filter(last(30)).group_by(SHOP_ITEM).agg(C("visitors", "pay_buyers").sum(), C("title").last())
+@peer("campaign.pick_items", "item_id", "title")
+@peer("campaign.pick_items", "item_id", "title", of="borderline")
+@peer("campaign.pick_items", "item_id", "title", of="unknown_items")
+@peer("campaign.pick_items", of="verdicts")
+def pick_items(f: Frames) -> dict[str, pl.LazyFrame]:
+    """Items at the line, just under it, and those nothing can be said of, each with its newest title; and of how many days there are reports."""
+    days = f["item_days"].filter(last(30)).select(*SHOP_ITEM, "date", "title", "visitors", "pay_buyers").collect().lazy()
+    sums = days.group_by(SHOP_ITEM).agg(C("visitors", "pay_buyers").sum(), days=COUNT)
     rate = C("pay_buyers") / C("visitors")
-    return sums.with_columns(rate=rate).filter(C("visitors") > 0, rate <= 1, rate >= 0.08).sort("shop", "rate", descending=[False, True])
+    told = sums.with_columns(rate=rate, lower=wilson(C("pay_buyers"), C("visitors"), -1), odd=(C("visitors") <= 0) | (rate > 1)).filter(C("odd") | (C("rate") >= 0.07))
+    told = told.sort("shop", "rate", descending=[False, True]).collect().lazy()
+    titles = days.join(told, on=SHOP_ITEM, how="semi").group_by(SHOP_ITEM).agg(title=C("title").max_by("date"))
+    told = told.join(titles, on=SHOP_ITEM, maintain_order="left").collect().lazy()
+    lists = {"items": ~C("odd") & (C("rate") >= 0.08), "borderline": ~C("odd") & (C("rate") < 0.08), "unknown_items": C("odd")}
+    return {name: told.filter(which) for name, which in lists.items()} | {"verdicts": days.group_by("shop").agg(days=C("date").n_unique())}
 
 
 @peer("campaign.presale", "deposits", "finals", of="funnel")
@@ -127,17 +146,18 @@ def wish_list(f: Frames) -> pl.LazyFrame:
     return sums.filter(C("days") > 0).sort("shop", "carts", "favs", descending=[False, True, True])
 
 
-@peer("campaign.unshipped", "order_id")
+@peer("campaign.unshipped", "order_id", "state")
 def unshipped(f: Frames) -> pl.LazyFrame:
     waiting = kept(f["orders"]).filter(C("shipped_at").is_null(), ~C("status").is_in(["shipped", "finished"]))
-    return waiting.select(*ORDER, "paid_at", deadline=pl.coalesce("ship_by", C("paid_at") + pl.duration(hours=48))).sort("paid_at")
+    rows = waiting.select(*ORDER, "paid_at", "units", "paid_fen", deadline=pl.coalesce("ship_by", C("paid_at") + pl.duration(hours=48)), age=(NOW - C("paid_at")).dt.total_minutes() / 60)
+    soon = C("deadline") <= NOW + timedelta(hours=6)
+    state = pl.when(C("deadline") < NOW).then(pl.lit("overdue")).when(soon).then(pl.lit("soon")).otherwise(pl.lit("open"))
+    return rows.with_columns(state=state).sort("shop", "paid_at", "order_id")
 
 
-@peer("campaign.watch_hour", "actual_fen", of="pace")
-def watch_hour(f: Frames) -> pl.LazyFrame:
-    opened = OPENS - timedelta(hours=4)
-    day = f["hours"].filter(C("hour").is_between(opened, opened + timedelta(hours=24), closed="left")).sort("shop", "hour")
-    return day.group_by("shop").agg(actual_fen=C("pay_amount_fen").sum(), visitors=C("visitors").sum(), so_far=C("pay_amount_fen").cum_sum())
+@peer("campaign.unshipped", of="verdicts")
+def order_feed(f: Frames) -> pl.LazyFrame:
+    return f["orders"].group_by("shop").agg(orders=COUNT, newest=pl.max_horizontal("created_at", "paid_at", "shipped_at").max())
 
 
 # --- goods ---------------------------------------------------------------------------------------------------------

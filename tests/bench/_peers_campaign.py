@@ -1,12 +1,14 @@
 """Campaigns by hand: what the offers of a sale leave of the prices, what clashes with the calendar, and what leaves the warehouse first."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import polars as pl
 
 from ecops.automation import Frames
 from tasks._calendar import calendar_of, windows_of
+from tasks._curves import general_parts
 from tests.bench._peers import C, ENDS, NOW, OPENS, ORDER, SHOP_ITEM, kept, peer
+from tests.bench._shops import CHINA
 
 
 def stacked(f: Frames, offers: pl.LazyFrame, since: datetime, until: datetime, fees: float) -> pl.LazyFrame:
@@ -136,3 +138,58 @@ def priority(f: Frames) -> dict[str, pl.LazyFrame]:
     parcels = f["parcels"].filter(C("shipped_at") > OPENS).select(*ORDER, "parcel_id", "carrier")
     tell = paid.filter(C("shipped_at") > NOW - timedelta(hours=24)).join(parcels, on=ORDER).join(twice, on=["shop", "parcel_id"], how="anti")
     return {"items": pick, "pick_list": taken, "stop": stop, "tell": tell.sort("shop", "shipped_at")}
+
+
+def _robust_z(value: pl.Expr, by: str, floor: float) -> pl.Expr:
+    off = value - value.median().over(by)
+    return 0.6745 * off / pl.max_horizontal(off.abs().median().over(by), floor)
+
+
+def _hours(f: Frames, opened: datetime) -> pl.LazyFrame:
+    """The hours of a day from its opening on; `steady`: what an hour sold without one giant order."""
+    inside = C("hour").is_between(opened, opened + timedelta(hours=24), closed="left")
+    rows = f["hours"].filter(inside).select("shop", "hour", "visitors", "pay_buyers", sold="pay_amount_fen", n=(C("hour") - opened).dt.total_hours())
+    basket = pl.when(C("pay_buyers") > 0, C("sold") > 0).then(C("sold") / C("pay_buyers"))
+    giant = (_robust_z(basket.log(), "shop", 0.2) > 3.5).fill_null(False)
+    usual = (C("pay_buyers") * basket.median().over("shop")).round().cast(pl.Int64)
+    return rows.sort("shop", "hour").with_columns(giant=giant, steady=pl.when(giant).then(usual).otherwise("sold"))
+
+
+@peer("campaign.watch_hour", "actual_fen", "forecast_fen", of="pace")
+@peer("campaign.watch_hour", "hour", "expected_fen", of="hours")
+@peer("campaign.watch_hour", "cause", of="alarms")
+def watch_hour(f: Frames) -> dict[str, pl.LazyFrame]:
+    """The day against its target by the curve of the sale on 31 October: by hour and by shop, and what is strange of it."""
+    opened = OPENS - timedelta(hours=4)
+    general = pl.LazyFrame({"n": range(24), "general": general_parts(opened.astimezone(CHINA), 24)})
+    past = _hours(f, datetime(2025, 10, 31, 12, tzinfo=UTC))
+    whole = (pl.len().over("shop") == 24) & (C("sold").min().over("shop") >= 0) & (C("steady").sum().over("shop") > 0)
+    curve = past.filter(whole).select("shop", "n", parts=(C("steady").cum_sum().over("shop") / C("steady").sum().over("shop") * 1_000_000).round().cast(pl.Int64))
+    curve = curve.with_columns(C("parts") - C("parts").shift(1, fill_value=0).over("shop"))
+    every = f["hours"].select("shop").unique().join(general, how="cross").join(curve, on=["shop", "n"], how="left").sort("shop", "n")  # an hour without a row is one that is missing
+    every = every.select("shop", "n", parts=pl.coalesce("parts", "general"), hour=opened + pl.duration(hours="n"))
+    rows = every.join(_hours(f, opened).drop("n"), on=["shop", "hour"], how="left", maintain_order="left")
+    rows = rows.with_columns(expected_fen=C("parts") * 100_000_00 // 1_000_000, so_far=C("sold").cum_sum().over("shop"))
+    usual, little = C("parts") * (C("steady").sum().over("shop") / C("parts").sum().over("shop")), C("steady").mean().over("shop") / 20
+    hours = rows.with_columns(strange=_robust_z(((C("steady") + little) / (usual + little)).log(), "shop", 0.1)).collect().lazy()
+    pace = hours.group_by("shop", maintain_order=True).agg(
+        C("steady", "parts", "visitors", "pay_buyers").sum(), missing=C("hour").filter(C("sold").is_null()), actual_fen=C("sold").sum(), height=C("so_far").max(), newest=C("hour").max(), giants=C("hour").filter("giant"), last=C("strange").slice(-2)
+    )  # fmt: skip
+    feed = f["hours"].group_by("shop").agg(feed=C("hour").max())
+    share = C("parts") / 1_000_000
+    pace = pace.join(feed, on="shop", how="left", maintain_order="left").with_columns(
+        forecast_fen=(C("steady") / share + C("actual_fen") - C("steady")).round().cast(pl.Int64), pace=C("actual_fen") / (share * 100_000_00),
+        steady_pace=C("steady") / (share * 100_000_00), conversion=C("pay_buyers") / C("visitors"), broken=C("actual_fen") < C("height") * 0.95,
+    ).collect().lazy()  # fmt: skip
+    live = pace.filter(C("feed") > ENDS - timedelta(hours=7), ~C("broken"))
+    newest, before = C("last").list.get(-1), C("last").list.get(-2)
+    far = (newest.abs() > 7) | ((newest.abs() > 3.5) & (before.abs() > 3.5) & (newest.sign() == before.sign()))
+    clock = "%m-%d %H:00"
+    hour = C("newest").dt.convert_time_zone(CHINA.key).dt.strftime(clock)
+    giants = C("giants").list.eval(pl.element().dt.convert_time_zone(CHINA.key).dt.strftime(clock)).list.join(", ")
+    causes = (
+        ("big_order", C("giants").list.len() > 0, C("giants").list.len(), giants), ("behind", C("steady_pace") < 0.8, C("steady_pace"), (C("steady_pace") * 100).round(1)),
+        ("hour_low", far & (newest < 0), newest, hour), ("hour_high", far & (newest > 0), newest, hour),
+    )  # fmt: skip
+    alarms = [live.filter(when).select("shop", cause=pl.lit(cause), value=value.cast(pl.Float64), text=text.cast(pl.String)) for cause, when, value, text in causes]
+    return {"pace": pace, "hours": hours, "alarms": pl.concat(alarms).sort("shop", maintain_order=True)}
