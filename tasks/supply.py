@@ -229,37 +229,38 @@ def stuck_parcels(frames: Frames, ask: Ask) -> Answer:
     (or came after as-of and hides the one before it) the parcel stands in `unknown_items`: silence that cannot be seen is
     not silence. `doubtful`: delivered less than `hand_over` after the hand-over; not believed.
     """
-    rows = _underway(frames, ask).collect()
-    unseen = pl.col("last_event_at").is_null()
+    rows = _underway(frames, ask)
     open_ = rows.filter(~pl.col("arrived"))
-    listed = open_.filter(pl.col("last_event_at") < instant(ask.as_of - ask.params.silent)).sort("shop", "last_event_at", "parcel_id", "order_id")
+    silence = instant(ask.as_of) - pl.col("last_event_at")
     columns = ("shop", "parcel_id", "order_id", "carrier", "province", "shipped_at", "last_event_at", "last_event")
-    items = listed.select(*columns, "silent_hours", "cause")
-    unknown = open_.filter(unseen).sort("shop", "shipped_at", "parcel_id", "order_id").select("shop", "parcel_id", "order_id", "carrier", "shipped_at")
-    doubtful = rows.filter("doubtful").sort("shop", "shipped_at", "parcel_id", "order_id")
-    doubtful = doubtful.select("shop", "parcel_id", "order_id", "carrier", "shipped_at", "delivered_at")
-    facts = rows.group_by("shop").agg(
+    items = open_.filter(pl.col("last_event_at") < instant(ask.as_of - ask.params.silent)).select(
+        *columns,
+        silent_hours=(silence.dt.total_minutes() / 60).round(1),
+        cause=pl.when(pl.col("collected_at").is_null()).then(pl.lit("not_collected")).otherwise(pl.lit("no_scan")),
+    )
+    unknown = open_.filter(pl.col("last_event_at").is_null()).select("shop", "parcel_id", "order_id", "carrier", "shipped_at")
+    doubtful = rows.filter("doubtful").select("shop", "parcel_id", "order_id", "carrier", "shipped_at", "delivered_at")
+    sums = rows.group_by("shop").agg(
         parcels=pl.len().cast(pl.Int64), open=(~pl.col("arrived")).sum().cast(pl.Int64), newest_at=pl.col("newest_at").max()
     )
+    by_id = ("parcel_id", "order_id")
+    ordered = (items.sort("shop", "last_event_at", *by_id), unknown.sort("shop", "shipped_at", *by_id), doubtful.sort("shop", "shipped_at", *by_id))
+    items, unknown, doubtful, facts = pl.collect_all([*ordered, sums])
     facts = _counted(facts, {"stuck": items, "unseen": unknown, "doubtful": doubtful})
     return Answer(_stuck_verdicts(of_every_shop(ask, facts), ask), {"items": items, "unknown_items": unknown, "doubtful": doubtful})
 
 
 def _underway(frames: Frames, ask: Ask) -> pl.LazyFrame:
+    """Parcels of the window as they stood by then: `doubtful`, `arrived`, and the newest moment each knows."""
     names = ("shipped_at", "collected_at", "last_event_at", "delivered_at")
     by_then = {name: pl.when(has_happened(name, ask)).then(pl.col(name)) for name in names}
-    silence = instant(ask.as_of) - pl.col("last_event_at")
     return (
         known(frames, "parcels", ask)
         .select("shop", "parcel_id", "order_id", "carrier", "province", "last_event", **by_then)
         .with_columns(begun=pl.coalesce("shipped_at", "collected_at", "last_event_at"), newest_at=pl.max_horizontal(*names))
         .filter(pl.col("begun") > instant(ask.as_of - ask.params.window))
         .with_columns(doubtful=((pl.col("delivered_at") - pl.col("shipped_at")) < ask.params.hand_over).fill_null(False))
-        .with_columns(
-            arrived=pl.col("delivered_at").is_not_null() & ~pl.col("doubtful"),
-            silent_hours=(silence.dt.total_minutes() / 60).round(1),
-            cause=pl.when(pl.col("collected_at").is_null()).then(pl.lit("not_collected")).otherwise(pl.lit("no_scan")),
-        )
+        .with_columns(arrived=pl.col("delivered_at").is_not_null() & ~pl.col("doubtful"))
     )
 
 

@@ -321,8 +321,22 @@ def pareto(f: Frames) -> pl.LazyFrame:
 
 @peer("supply.lead_times", "purchase_id")
 def lead_times(f: Frames) -> pl.LazyFrame:
-    bought = f["purchases"].filter(C("ordered_on") >= ago(180))
+    bought = f["purchases"].filter(C("ordered_on").is_between(ago(180), TODAY))
     return bought.filter(C("received_on").is_null(), C("promised_on") < TODAY).sort("shop", "promised_on")
+
+
+@peer("supply.lead_times", "supplier", "received", of="suppliers")
+def suppliers(f: Frames) -> pl.LazyFrame:
+    bought = f["purchases"].filter(C("ordered_on").is_between(ago(180), TODAY)).with_columns(days=(C("received_on") - C("ordered_on")).dt.total_days())
+    return bought.group_by("shop", "supplier").agg(
+        received=C("days").count().cast(pl.Int64), median=C("days").median(), p90=C("days").quantile(0.9), kept=count(C("received_on") <= C("promised_on"))
+    ).sort("shop", "supplier")  # fmt: skip
+
+
+@peer("supply.lead_times", of="verdicts")
+def deliveries(f: Frames) -> pl.LazyFrame:
+    bought = f["purchases"].filter(C("ordered_on").is_between(ago(180), TODAY)).with_columns(days=(C("received_on") - C("ordered_on")).dt.total_days())
+    return bought.group_by("shop").agg(purchases=COUNT, received=C("days").count(), median=C("days").median(), p90=C("days").quantile(0.9))
 
 
 @peer("supply.stock_count", "item_id")
@@ -333,10 +347,22 @@ def stock_count(f: Frames) -> pl.LazyFrame:
     return joined.with_columns(off=off).filter(off.abs() > 0.01 * pl.max_horizontal("counted_units", "closing_units"))
 
 
-@peer("supply.stuck_parcels", "parcel_id", "order_id")
-def stuck_parcels(f: Frames) -> pl.LazyFrame:
-    waiting = f["parcels"].filter(C("shipped_at") >= NOW - timedelta(days=120), C("delivered_at").is_null())
-    return waiting.filter(pl.coalesce("last_event_at", "shipped_at") < NOW - timedelta(hours=72)).sort("shop", "last_event_at")
+@peer("supply.stuck_parcels", "parcel_id", "order_id", "silent_hours")
+@peer("supply.stuck_parcels", "parcel_id", "order_id", of="unknown_items")
+@peer("supply.stuck_parcels", "parcel_id", "order_id", of="doubtful")
+@peer("supply.stuck_parcels", of="verdicts")
+def stuck_parcels(f: Frames) -> dict[str, pl.LazyFrame]:
+    """Parcels nobody has scanned for long, and of how many a shop has under way, with its newest scan."""
+    sent = f["parcels"].filter(pl.coalesce("shipped_at", "collected_at", "last_event_at") > NOW - timedelta(days=120))
+    doubtful = (C("delivered_at") - C("shipped_at") < timedelta(hours=2)).fill_null(False)
+    waiting = sent.filter(C("delivered_at").is_null() | doubtful)
+    silent = waiting.filter(C("last_event_at") < NOW - timedelta(hours=72)).with_columns(
+        silent_hours=((NOW - C("last_event_at")).dt.total_minutes() / 60).round(1), cause=pl.when(C("collected_at").is_null()).then(pl.lit("not_collected"))
+    ).sort("shop", "last_event_at", "parcel_id", "order_id")  # fmt: skip
+    counts = sent.group_by("shop").agg(
+        parcels=COUNT, open=count(C("delivered_at").is_null() | doubtful), newest=pl.max_horizontal("shipped_at", "collected_at", "last_event_at", "delivered_at").max()
+    )  # fmt: skip
+    return {"items": silent, "unknown_items": waiting.filter(C("last_event_at").is_null()), "doubtful": sent.filter(doubtful), "verdicts": counts}
 
 
 @peer("supply.dispatch", "order_id", of="items")
