@@ -16,25 +16,32 @@ def plan_figures(frames: Frames, ask: Ask) -> tuple[pl.DataFrame, pl.DataFrame, 
     window = days_before(ask, ask.params.window)
     rows = ad_rows(frames, ask, window)
     counted = counted_once(rows)
-    young = counted.join(_first_days(frames, ask, rows), on=("shop", "plan_id"), how="left").with_columns(
+    young = counted.lazy().join(_first_days(frames, ask, rows).lazy(), on=("shop", "plan_id"), how="left").with_columns(
         learning=(pl.col("date") < pl.col("began") + ask.params.learning).fill_null(False), mature=is_mature(ask, ask.params.attribution)
     )
-    judged = summed(young.filter(pl.col("mature"), ~pl.col("learning")))
-    every = young.group_by(UNIT).agg(
-        plan_name=latest("plan", by="date"),
-        seen=pl.col("date").filter(pl.col("spend_fen") > 0).max(),
+    young = young.with_columns(judged=pl.col("mature") & ~pl.col("learning"))
+    sums = young.group_by(UNIT).agg(
+        **summed("judged"),
+        seen=pl.when(pl.col("spend_fen") > 0).then("date").max(),
         spent=pl.col("spend_fen").sum(),
         unstated=pl.col("spend_fen").null_count(),
-        open_spend_fen=pl.col("spend_fen").filter(~pl.col("mature")).sum(),
-        all_learning=pl.col("learning").filter("mature").all(),
+        open_spend_fen=pl.when(~pl.col("mature")).then("spend_fen").sum(),
+        all_learning=(pl.col("learning") | ~pl.col("mature")).all(),
         any_mature=pl.col("mature").any(),
     )
-    plans = every.join(judged, on=UNIT, how="left").with_columns(plan=pl.coalesce("plan", "plan_name"))
+    plans = sums.join(_names(young), on=UNIT, how="left", nulls_equal=True).collect()
     plans = plans.join(advertised(rows), on=("shop", "tool", "plan_id"), how="left")
     plans = plans.with_columns(advertised_item=pl.coalesce("advertised_item", pl.when(pl.col("item_id") != ALL).then("item_id")))
     sales = pl.col("net_amount_fen") if ask.params.basis == "net" else pl.col("deal_amount_fen")
     plans = _with_margins(plans.with_columns(sales_fen=sales), _margins(frames, ask, window))
     return plans.with_columns(_returns()).with_columns(reason=_why_not_judged(ask)), rows, counted
+
+
+def _names(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """`plan`: the newest name among the rows that are judged, else among all; a plan has few names, so its days are put together first."""
+    days = rows.group_by(*UNIT, "plan").agg(last=pl.col("date").max(), judged=pl.when("judged").then("date").max())
+    days = days.with_columns(judged_plan=pl.when(pl.col("judged").is_not_null()).then("plan"))
+    return days.group_by(UNIT).agg(plan=pl.coalesce(latest("judged_plan", by="judged"), latest("plan", by="last")))
 
 
 def _first_days(frames: Frames, ask: Ask, rows: pl.DataFrame) -> pl.DataFrame:

@@ -475,13 +475,43 @@ def ppc(f: Frames) -> pl.LazyFrame:
     return sums.filter(C("spend_fen") > C("market")).with_columns(cpc=C("spend_fen") / C("clicks")).sort("shop", C("market") - C("spend_fen"))
 
 
-@peer("traffic.pause_roi", "plan_id")
-def pause_roi(f: Frames) -> pl.LazyFrame:
-    began = f["ad_days"].group_by("shop", "plan_id").agg(began=C("date").min()).with_columns(first=C("began").min().over("shop"))
-    young = (C("began") > C("first")) & (C("date") < C("began") + pl.duration(days=7))
-    rows = f["ad_days"].filter(last(30), (pl.lit(TODAY) - C("date")).dt.total_days() > C("attribution_days"))
-    plans = rows.join(began, on=["shop", "plan_id"]).filter(~young).group_by("shop", "tool", "plan_id").agg(C("spend_fen", "deal_amount_fen", "clicks", "deals").sum())
-    return plans.filter(C("spend_fen") >= 100_00, C("deal_amount_fen") < C("spend_fen")).with_columns(roas=C("deal_amount_fen") / C("spend_fen")).sort("shop", "roas")
+@peer("traffic.pause_roi", "plan_id", "gross_margin")
+@peer("traffic.pause_roi", "plan_id", "gross_margin", of="keep")
+@peer("traffic.pause_roi", "plan_id", "reason", of="unjudged")
+@peer("traffic.pause_roi", "level", "days", "counted_fen", of="levels")
+@peer("traffic.pause_roi", of="verdicts")
+def pause_roi(f: Frames) -> dict[str, pl.LazyFrame]:
+    """Plans by what their mature days brought, with margins; the rows of keywords count where the item has none of its own that day."""
+    unit, day = ["shop", "tool", "plan_id"], ["shop", "tool", "plan_id", "item_id", "date"]
+    level = pl.when(C("keyword") != "*").then(pl.lit("keyword")).otherwise(pl.lit("item"))
+    rows = f["ad_days"].filter(last(30)).select(*day, "plan", "clicks", "deals", "spend_fen", "deal_amount_fen", "net_amount_fen", "attribution_days", level=level).collect().lazy()
+    items = rows.filter(C("level") == "item")
+    counted = pl.concat([items, rows.filter(C("level") == "keyword").join(items, on=day, how="anti")]).collect().lazy()
+    began = f["ad_days"].group_by("shop", "plan_id").agg(began=C("date").min()).filter(C("began") > C("began").min().over("shop"))
+    young = (C("date") < C("began") + pl.duration(days=7)).fill_null(False)
+    told = counted.join(began, on=["shop", "plan_id"], how="left").with_columns(mature=(pl.lit(TODAY) - C("date")).dt.total_days() > C("attribution_days"), young=young)
+    ripe = C("mature") & ~C("young")
+    plans = told.group_by(unit).agg(
+        *(C(name).filter(ripe).sum() for name in ("clicks", "deals", "spend_fen", "deal_amount_fen", "net_amount_fen")), spent=C("spend_fen").sum(), open_fen=C("spend_fen").filter(~C("mature")).sum(),
+        days=C("date").filter(ripe).n_unique(), learning=C("young").filter("mature").all(), mature=C("mature").any(), seen=C("date").filter(C("spend_fen") > 0).max(), plan=C("plan").max_by("date"),
+    )  # fmt: skip
+    one = rows.select(*unit, "item_id").unique().group_by(unit).agg(item_id=pl.when(pl.len() == 1).then(C("item_id").first()))
+    sold = f["item_days"].filter(last(30)).group_by(SHOP_ITEM).agg(fen=C("pay_amount_fen").sum())
+    margins = f["items"].select(*SHOP_ITEM, margin=1 - C("cost_fen") / C("price_fen")).join(sold, on=SHOP_ITEM, how="left").collect().lazy()
+    shops = margins.group_by("shop").agg(usual=(C("margin") * C("fen")).sum() / C("fen").sum())
+    plans = plans.join(one, on=unit).join(margins, on=SHOP_ITEM, how="left").join(shops, on="shop").with_columns(gross_margin=pl.coalesce("margin", "usual"))
+    profit = (C("net_amount_fen") * C("gross_margin") - C("spend_fen")) / C("spend_fen")
+    reason = (
+        pl.when(C("spent") == 0).then(pl.lit("no spend: ROI undefined")).when(~C("mature")).then(pl.lit("attribution still open")).when("learning").then(pl.lit("still learning"))
+        .when(C("spend_fen") == 0).then(pl.lit("no spend: ROI undefined")).when(C("seen") < ago(3)).then(pl.lit("not running")).when(C("spend_fen") < 100_00).then(pl.lit("under the least spend"))
+    )  # fmt: skip
+    plans = plans.with_columns(roas=C("deal_amount_fen") / C("spend_fen"), net=C("net_amount_fen") / C("spend_fen"), profit=profit, reason=reason).sort("shop", "roas").collect().lazy()
+    judged = plans.filter(C("reason").is_null())
+    sums = counted.group_by("shop", "level").agg(counted_fen=C("spend_fen").sum())
+    levels = rows.group_by("shop", "level").agg(days=C("date").n_unique().cast(pl.Int64), spend_fen=C("spend_fen").sum()).join(sums, on=["shop", "level"])
+    lists = {"items": judged.filter(C("deal_amount_fen") < C("spend_fen")), "keep": judged.filter(C("deal_amount_fen") >= C("spend_fen"))}
+    newest = f["ad_days"].group_by("shop").agg(newest=C("date").max())
+    return lists | {"unjudged": plans.filter(C("reason").is_not_null()), "levels": levels.sort("shop", "level"), "verdicts": newest}
 
 
 @peer("traffic.title_words", "keyword")
