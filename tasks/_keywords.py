@@ -4,7 +4,7 @@ import polars as pl
 
 from ecops.automation import Ask, Frames
 from ecops.shop.kinds import ALL
-from tasks._rows import at_least, known, latest
+from tasks._rows import at_least, known, newest
 from tasks._windows import days_before
 
 WORD = ("shop", "tool", "plan_id", "plan", "item_id", "keyword")
@@ -34,7 +34,7 @@ def priced_keywords(frames: Frames, ask: Ask) -> pl.DataFrame:
             compared_clicks=of_compared.then("clicks").sum(),
             compared_spend_fen=of_compared.then("spend_fen").sum(),
             market_fen=of_compared.then(pl.col("clicks") * pl.col("market_cpc_fen")).sum(),
-            plan=latest("plan", by="date"),
+            plan=newest("plan", by="date"),
         )
         .with_columns(reason=_why_not_priced(ask))
         .with_columns(

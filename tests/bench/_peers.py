@@ -468,11 +468,25 @@ def _cells(buyers: pl.LazyFrame, aspect: str, column: str) -> pl.LazyFrame:
     return folded.group_by("shop", pl.lit(aspect).alias("aspect"), "cell").agg(C("buyers").sum())
 
 
-@peer("traffic.ppc", "plan_id", "keyword")
-def ppc(f: Frames) -> pl.LazyFrame:
-    words = f["ad_days"].filter(last(7), C("keyword") != "*", C("market_cpc_fen").is_not_null())
-    sums = words.group_by("shop", "tool", "plan_id", "item_id", "keyword").agg(C("clicks", "spend_fen").sum(), market=(C("clicks") * C("market_cpc_fen")).sum())
-    return sums.filter(C("spend_fen") > C("market")).with_columns(cpc=C("spend_fen") / C("clicks")).sort("shop", C("market") - C("spend_fen"))
+@peer("traffic.ppc", "plan_id", "keyword", "over_fen")
+@peer("traffic.ppc", "plan_id", "keyword", of="at_or_under")
+@peer("traffic.ppc", "plan_id", "keyword", of="unknown_items")
+@peer("traffic.ppc", of="verdicts")
+def ppc(f: Frames) -> dict[str, pl.LazyFrame]:
+    """Keywords over the market, at or under it, and those without a price; a day without one takes the word's last of the week before."""
+    unit = ["shop", "tool", "plan_id", "item_id", "keyword"]
+    words = f["ad_days"].filter(last(14), C("keyword") != "*").select(*unit, "date", "plan", "clicks", "spend_fen", market="market_cpc_fen", on=pl.when(C("market_cpc_fen").is_not_null()).then("date"))
+    rows = words.sort("date").with_columns(C("market", "on").forward_fill().over(unit)).filter(last(7))
+    priced = (C("on") >= C("date") - pl.duration(days=7)) & (C("market") > 0) & (C("clicks") > 0)
+    clicks, spend = C("clicks").filter(priced).sum(), C("spend_fen").filter(priced).sum()
+    sums = rows.group_by(unit).agg(
+        C("clicks", "spend_fen").sum(), C("plan").last(), compared=clicks, paid=spend, market=(C("clicks") * C("market")).filter(priced).sum()
+    ).with_columns(over_fen=C("paid") - C("market"), cpc=C("paid") / C("compared"), of_market=C("market") / C("compared"), target=C("market") // C("compared"))  # fmt: skip
+    known = (C("compared") > 0) & (C("compared") >= C("clicks") * 0.8)
+    sums = sums.with_columns(known=known).sort("shop", "over_fen", "plan_id", "keyword", descending=[False, True, False, False]).collect().lazy()
+    newest = f["ad_days"].group_by("shop").agg(newest=C("date").max())
+    lists = {"items": C("known") & (C("over_fen") > 0), "at_or_under": C("known") & (C("over_fen") <= 0), "unknown_items": ~C("known")}
+    return {name: sums.filter(which) for name, which in lists.items()} | {"verdicts": newest}
 
 
 @peer("traffic.pause_roi", "plan_id", "gross_margin")

@@ -186,7 +186,9 @@ def move_budget(f: Frames) -> pl.LazyFrame:
     """Who converts surely better than the shop's clicks gets what the others give up, best bound first."""
     unit = ["shop", "tool", "plan_id"]
     began = f["ad_days"].group_by("shop", "plan_id").agg(began=C("date").min()).with_columns(first=C("began").min().over("shop"))
-    rows = f["ad_days"].filter(last(30)).join(began, on=["shop", "plan_id"])
+    days, day = f["ad_days"].filter(last(30)), [*unit, "item_id", "date"]
+    words, whole = days.filter(C("keyword") != "*"), days.filter(C("keyword") == "*")  # the same yuan, where the item has rows of its own that day
+    rows = pl.concat([whole, words.join(whole, on=day, how="anti")]).join(began, on=["shop", "plan_id"])
     young = (C("began") > C("first")) & (C("date") < C("began") + pl.duration(days=7))
     mature = ((pl.lit(TODAY) - C("date")).dt.total_days() > C("attribution_days")) & ~young
     one = C("item_id").filter(C("item_id") != "*").unique()
