@@ -15,12 +15,10 @@ _ITEM = ["shop", "item_id"]
 
 def competitor_figures(frames: Frames, ask: Ask) -> pl.DataFrame:
     """Competitor rows with `count` (units a month), `at_least` ("1000+") and the `reason` where a row does not count."""
-    return (
-        known(frames, "competitor_items", ask)
-        .with_columns(**monthly_counts())
-        .with_columns(reason=_why_ignored(ask))
-        .collect()
-    )
+    rows = known(frames, "competitor_items", ask).select("shop", "item_id", "competitor", "competitor_item_id", "month", "monthly_sales").collect().lazy()
+    # few figures stand in many rows: each is read once
+    counts = rows.select("monthly_sales").unique().with_columns(**monthly_counts())
+    return rows.join(counts, on="monthly_sales", how="left", nulls_equal=True).with_columns(reason=_why_ignored(ask)).collect()
 
 
 def _why_ignored(ask: Ask) -> pl.Expr:

@@ -1,6 +1,7 @@
 """The gap between a target and what was sold: what both sides are made of, and parts in whole fen that add up to it."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import polars as pl
 
@@ -27,7 +28,7 @@ def split_gap(frames: Frames, ask: Ask, window: Window | None) -> pl.DataFrame:
 
 def _refunded(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
     """Per shop, of the orders paid in the window: what has been refunded, how many orders, how many claims are open. None for the first cut."""
-    orders = effective_orders(frames, ask).filter(pl.col("paid"), pl.lit(ask.params.cut == "net"), inside("paid_at", window))
+    orders = effective_orders(frames if ask.params.cut == "net" else {}, ask).filter(pl.col("paid"), inside("paid_at", window))
     sums = orders.group_by("shop").agg(refund_fen=pl.col("refund_fen").filter(pl.col("refunded")).sum(), paid_orders=pl.len().cast(pl.Int64))
     undecided = (pl.col("refund_status") == "open").fill_null(False) | (pl.col("closed_at") > instant(ask.as_of)).fill_null(False)
     claims = known(frames, "refunds", ask).filter(undecided).join(orders, on=["shop", "order_id"], how="semi")
@@ -36,9 +37,14 @@ def _refunded(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
 
 def _totals(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
     """Visitors, payers and GMV a shop, from the hours where they are complete, else from complete whole days."""
-    hours = _complete_hours(frames, ask, window)
-    days = _complete_days(frames, ask, window).join(hours, on="shop", how="anti")
-    return pl.concat([hours, days]).sort("shop").collect()
+    hours = _complete_hours(frames, ask, window).collect()
+    return pl.concat([hours, _complete_days(frames, without(ask, hours), window).collect()]).sort("shop")
+
+
+def without(ask: Ask, told: pl.DataFrame) -> Ask:
+    """The same question for the shops alone that have no row in `told`: what nobody needs is not read."""
+    done = set(told["shop"])
+    return replace(ask, shops=tuple(shop for shop in ask.shops if shop not in done))
 
 
 def _complete_hours(frames: Frames, ask: Ask, window: Window) -> pl.LazyFrame:
@@ -78,8 +84,8 @@ def _complete_days(frames: Frames, ask: Ask, window: Window) -> pl.LazyFrame:
 def _decomposed(actual: pl.DataFrame, before: pl.DataFrame, ask: Ask) -> pl.DataFrame:
     target = pl.lit(ask.params.gmv_target, dtype=pl.Int64)
     return (
-        actual.join(
-            before.select("shop", *(pl.col(name).alias(f"{name}_before") for name in ("visitors", "payers", "gmv_fen"))), on="shop", how="left"
+        actual.lazy().join(
+            before.lazy().select("shop", *(pl.col(name).alias(f"{name}_before") for name in ("visitors", "payers", "gmv_fen"))), on="shop", how="left"
         )
         .with_columns(target_fen=target, paid_gap_fen=pl.col("gmv_fen") - target, **_actual_factors())
         .with_columns(**_plan_factors(ask))
@@ -87,6 +93,7 @@ def _decomposed(actual: pl.DataFrame, before: pl.DataFrame, ask: Ask) -> pl.Data
         .with_columns(
             **_parts_by("lmdi", lmdi_parts), **_parts_by("shapley", shapley_parts), gap_fen=pl.col("paid_gap_fen") - pl.col("refund_fen").fill_null(0)
         )
+        .collect()
     )
 
 
@@ -164,7 +171,7 @@ def _part(sure: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def gap_cover(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
-    """How many hours and days of the window each shop has, for saying what is missing."""
+    """How many hours and days of the window each shop asked for has, for saying what is missing."""
     span = window.dates(ask)
     hours = (
         known(frames, "hours", ask)

@@ -35,7 +35,7 @@ def item_sales(frames: Frames, ask: Ask, window: Window) -> Sales:
     lines = by_lines(window, ask)
     note = "order_lines" if lines else "item_days" if window.is_whole_days(ask) else "item_days, whole days"
     sales = line_sales(frames, ask, window) if lines else day_sales(frames, ask, whole_days(window, ask))
-    return replace(sales, frame=sales.frame.with_columns(basis=pl.lit(note)))
+    return replace(sales, frame=sales.frame.with_columns(basis=pl.lit(note)).collect().lazy())  # summed once, ranked and counted
 
 
 def by_lines(window: Window, ask: Ask) -> bool:

@@ -13,7 +13,7 @@ from tasks._buyers import buyer_groups, group_facts, payments
 from tasks._drill import DIMENSIONS, dimensions_of, drill_facts, drill_lacks, elements_of, names, sides_of
 from tasks._findings import Found, Periods, Thresholds, period_lacks
 from tasks._findings import found as findings
-from tasks._gap import FACTORS, gap_cover, gap_lists, split_gap
+from tasks._gap import FACTORS, gap_cover, gap_lists, split_gap, without
 from tasks._hits import hit_facts, hit_lists, item_rows
 from tasks._losses import losses
 from tasks._roi import ad_spend, no_spend, roi_facts, roi_shifts
@@ -69,7 +69,8 @@ def gap(frames: Frames, ask: Ask) -> Answer:
     split = split_gap(frames, ask, window)
     if window is None or ask.params.gmv_target is None:
         return Answer(unknown_for_all(ask, missing or "gmv_target", zh or "没有给出GMV目标"), gap_lists(split))
-    facts = of_every_shop(ask, split.join(gap_cover(frames, ask, window), on="shop", how="full", coalesce=True))
+    cover = gap_cover(frames, without(ask, split), window)
+    facts = of_every_shop(ask, split.join(cover, on="shop", how="full", coalesce=True))
     return Answer(_gap_verdicts(facts, ask, window), gap_lists(split))
 
 

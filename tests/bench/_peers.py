@@ -13,6 +13,7 @@ import polars as pl
 
 from ecops.automation import Frames
 from ecops.copyscan import PASS, scan
+from ecops.formulae.attribution import lmdi_parts, shapley_parts, whole_parts
 from tests.bench._shops import AS_OF, CHINA, DAY
 
 TODAY = AS_OF.date()
@@ -193,12 +194,23 @@ def cull(f: Frames) -> pl.LazyFrame:
 
 
 @peer("goods.first_stock", "item_id", "quantity")
-def first_stock(f: Frames) -> pl.LazyFrame:
-    counted = f["competitor_items"].with_columns(sales=C("monthly_sales").str.strip_chars_end("+").cast(pl.Int64, strict=False)).filter(C("sales").is_not_null())
-    newest = counted.filter(C("month") == C("month").max().over(SHOP_ITEM))
-    wanted = newest.group_by(SHOP_ITEM).agg(C("sales").median())
-    joined = wanted.join(f["items"], on=SHOP_ITEM).with_columns(pack=C("pack_size").fill_null(1))
-    return joined.with_columns(quantity=((C("sales") * 1.2 / C("pack")).round(6).ceil() * C("pack")).cast(pl.Int64))
+@peer("goods.first_stock", "item_id", of="unknown_items")
+@peer("goods.first_stock", "item_id", "competitor", "month", of="ignored")
+def first_stock(f: Frames) -> dict[str, pl.LazyFrame]:
+    """What to order first by the month of the competitors, beside what the shop sold of it; items without a count, and rows that are none."""
+    text = C("monthly_sales").str.normalize("NFKC").str.to_lowercase().str.replace_all(r"[,\s]", "")
+    sales = text.str.extract(r"^(\d+)\+?(?:件|单)?$", 1).cast(pl.Int64) * pl.when(text.str.contains("万|w")).then(10_000).otherwise(1)
+    rows = f["competitor_items"].select(*SHOP_ITEM, "competitor", "competitor_item_id", "month", "monthly_sales", sales=sales, at_least=text.str.ends_with("+")).collect().lazy()
+    over = C("month").dt.offset_by("1mo") <= TODAY
+    good = over & (C("month") >= date(2025, 8, 1)) & C("sales").is_not_null() & C("item_id").is_not_null()
+    newest = rows.filter(good).filter(C("month") == C("month").max().over(SHOP_ITEM))
+    wanted = newest.group_by(SHOP_ITEM).agg(C("sales").median(), C("month").first(), competitors=COUNT, lower_bound=C("at_least").any())
+    month = f["item_days"].filter(last(30)).group_by(SHOP_ITEM).agg(own=C("pay_units").sum())
+    items = f["items"].select(*SHOP_ITEM, "title", "cost_fen", pack=C("pack_size").fill_null(1))
+    all_items = rows.select(SHOP_ITEM).drop_nulls().unique().join(wanted, on=SHOP_ITEM, how="left").join(items, on=SHOP_ITEM, how="left").join(month, on=SHOP_ITEM, how="left")
+    quantity = ((C("sales") * 1.2 / C("pack")).round(6).ceil() * C("pack")).cast(pl.Int64)
+    told = all_items.with_columns(quantity=quantity, order_fen=quantity * C("cost_fen")).sort(SHOP_ITEM).collect().lazy()
+    return {"items": told.filter(C("sales").is_not_null()), "unknown_items": told.filter(C("sales").is_null()), "ignored": rows.filter(~good)}
 
 
 @peer("goods.floor_price", "item_id", "floor_fen", of="floors")
@@ -260,17 +272,26 @@ def channels(f: Frames) -> pl.LazyFrame:
     )  # fmt: skip
 
 
-@peer("review.gap", of="shops")
-def gap(f: Frames) -> pl.LazyFrame:
-    inside = C("hour") >= OPENS
+@peer("review.gap", "gap_fen", of="shops")
+@peer("review.gap", "part", "lmdi_fen", "shapley_fen")
+def gap(f: Frames) -> dict[str, pl.LazyFrame]:
+    """The target against the day before: what visitors, conversion and basket make of the gap, by LMDI and by Shapley, in whole fen."""
+    inside, names = C("hour") >= OPENS, ("visitors", "pay_buyers", "pay_amount_fen")
     hours = f["hours"].filter(C("hour").is_between(OPENS - timedelta(hours=24), ENDS, closed="left"))
     sums = hours.group_by("shop").agg(
-        *(C(name).filter(inside).sum() for name in ("visitors", "pay_buyers", "pay_amount_fen")),
-        *(C(name).filter(~inside).sum().name.suffix("_before") for name in ("visitors", "pay_buyers", "pay_amount_fen")),
-    )
-    return sums.with_columns(
-        traffic=(C("visitors") / C("visitors_before")).log(), conversion=(C("pay_buyers") / C("visitors") / (C("pay_buyers_before") / C("visitors_before"))).log()
-    )
+        *(C(name).filter(inside).sum() for name in names), *(C(name).filter(~inside).sum().name.suffix("_before") for name in names), n=C("hour").n_unique()
+    ).filter(C("n") == 48)  # fmt: skip
+    target = 100_000_00
+    rows = sums.with_columns(
+        gap_fen=C("pay_amount_fen") - target, conversion=C("pay_buyers") / C("visitors"), aov=C("pay_amount_fen") / C("pay_buyers"),
+        conversion_plan=C("pay_buyers_before") / C("visitors_before"), aov_plan=C("pay_amount_fen_before") / C("pay_buyers_before"),
+    ).with_columns(visitors_plan=target / (C("conversion_plan") * C("aov_plan")))  # fmt: skip
+    factors = ("visitors", "conversion", "aov")
+    plan, actual = [C(f"{name}_plan") for name in factors], [C(name) for name in factors]
+    methods = {"lmdi_fen": lmdi_parts(plan, actual), "shapley_fen": shapley_parts(plan, actual)}
+    rows = rows.with_columns(pl.concat_list(whole_parts(parts, C("gap_fen"))).alias(name) for name, parts in methods.items()).sort("shop").collect().lazy()
+    parts = rows.select("shop", *methods, "gap_fen", part=pl.lit(list(factors)), plan=pl.concat_list(plan), actual=pl.concat_list(*actual)).explode(*methods, "part", "plan", "actual")
+    return {"shops": rows, "items": parts.with_columns(share=C("shapley_fen") / C("gap_fen"))}
 
 
 @peer("review.experiments", "script", "inquiries", "paid")
@@ -307,13 +328,17 @@ def new_customers(f: Frames) -> pl.LazyFrame:
     return buyers.group_by("shop", group=group).agg(buyers=pl.len().cast(pl.Int64), orders=C("orders").sum(), amount=C("amount").sum())
 
 
-@peer("review.pareto", "item_id", "rank")
-def pareto(f: Frames) -> pl.LazyFrame:
-    sums = f["item_days"].filter(last(9)).group_by(SHOP_ITEM).agg(gmv=C("pay_amount_fen").sum(), title=C("title").last())
+@peer("review.pareto", "item_id", "rank", "title")
+@peer("review.pareto", of="verdicts")
+def pareto(f: Frames) -> dict[str, pl.LazyFrame]:
+    """The items that make four fifths of the shop; of how many items, what they sold in all, and of how many days there are reports."""
+    days = f["item_days"].filter(last(9)).select(*SHOP_ITEM, "date", "title", fen="pay_amount_fen").collect().lazy()
+    sums = days.group_by(SHOP_ITEM).agg(gmv=C("fen").sum(), title=C("title").max_by("date")).collect().lazy()
     ranked = sums.filter(C("gmv") > 0).sort("shop", "gmv", "item_id", descending=[False, True, False]).with_columns(
         running=C("gmv").cum_sum().over("shop"), total=C("gmv").sum().over("shop"), rank=pl.int_range(1, pl.len() + 1).over("shop")
     )  # fmt: skip
-    return ranked.filter((C("running") - C("gmv")) * 5 < C("total") * 4)
+    cover = days.group_by("shop").agg(days=C("date").n_unique(), unknown=C("fen").null_count())
+    return {"items": ranked.filter((C("running") - C("gmv")) * 5 < C("total") * 4), "verdicts": sums.group_by("shop").agg(items=COUNT, gmv=C("gmv").sum()).join(cover, on="shop")}
 
 
 # --- supply --------------------------------------------------------------------------------------------------------
