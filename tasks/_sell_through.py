@@ -17,7 +17,6 @@ def sell_through(frames: Frames, ask: Ask, window: DayWindow) -> pl.DataFrame:
         .join(_stock_in(frames, ask, window), on=["shop", "item_id"], how="full", coalesce=True)
         .filter(pl.col("on_sale").fill_null(True))
         .join(sales_in(frames, ask, window), on=["shop", "item_id"], how="left")
-        .join(_first_seen(frames, ask), on=["shop", "item_id"], how="left")
         .with_columns(reported_days=pl.col("reported_days").fill_null(0), since=pl.coalesce("listed_on", "seen_on"))
         .with_columns(units_sold=pl.when(pl.col("reported_days") == 0).then(0).otherwise(pl.col("units_sold")))
         .with_columns(available_units=pl.col("opening_units") + pl.col("received_units"))
@@ -32,13 +31,22 @@ def _catalogue(frames: Frames, ask: Ask) -> pl.LazyFrame:
 
 
 def sales_in(frames: Frames, ask: Ask, window: DayWindow) -> pl.LazyFrame:
-    """Units sold an item; null where a report of it has no units."""
-    blank = pl.col("pay_units").is_null().any()
+    """Of the reports that know an item: units sold in the window, null where a report of it has no units; its days there (an item has one
+    row a day); `seen_on`, the first day any report knows it (its age where the catalogue does not say); `last_sold_on`.
+
+    One pass over the reports, plain aggregates: the window is told inside, because the first and the last day need them all.
+    """
+    inside = pl.col("date").is_between(window.first, window.last)
+    blank = (inside & pl.col("pay_units").is_null()).any()
     return (
         known(frames, "item_days", ask)
-        .filter(pl.col("date").is_between(window.first, window.last))
         .group_by("shop", "item_id")
-        .agg(units_sold=pl.when(~blank).then(pl.col("pay_units").sum()), reported_days=pl.col("date").n_unique().cast(pl.Int64))
+        .agg(
+            units_sold=pl.when(~blank).then(pl.when(inside).then("pay_units").sum()),
+            reported_days=inside.sum().cast(pl.Int64),
+            seen_on=pl.col("date").min(),
+            last_sold_on=pl.when(pl.col("pay_units") > 0).then("date").max(),
+        )
     )
 
 
@@ -64,11 +72,6 @@ def _value_at(column: str, where: pl.Expr, end: Literal["min", "max"]) -> pl.Exp
     days = pl.when(where).then("date")
     there = pl.col(column).min_by(days) if end == "min" else pl.col(column).max_by(days)
     return pl.when(days.count() > 0).then(there)
-
-
-def _first_seen(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    """The first day any report knows the item: its age where the catalogue does not say."""
-    return known(frames, "item_days", ask).group_by("shop", "item_id").agg(seen_on=pl.col("date").min())
 
 
 def report_days(frames: Frames, ask: Ask, window: DayWindow) -> pl.DataFrame:

@@ -21,10 +21,9 @@ def turned(frames: Frames, ask: Ask, window: DayWindow) -> pl.DataFrame:
         .join(_stock_levels(frames, ask, window), on=["shop", "item_id"], how="full", coalesce=True)
         .filter(pl.col("on_sale").fill_null(True) | (pl.col("stock_units") > 0))
         .join(sales_in(frames, ask, window), on=["shop", "item_id"], how="left")
-        .join(_last_sold(frames, ask), on=["shop", "item_id"], how="left")
         .join(_coming(frames, ask), on=["shop", "item_id"], how="left")
         .join(_newest_report(frames, ask, window), on="shop", how="left")
-        .with_columns(units_sold=pl.when(pl.col("reported_days").is_null()).then(0).otherwise("units_sold"))
+        .with_columns(units_sold=pl.when(pl.col("reported_days").fill_null(0) == 0).then(0).otherwise("units_sold"))
         .with_columns(selling_days=window.days - pl.col("empty_days").fill_null(0), coming_units=pl.col("coming_units").fill_null(0))
         .with_columns(reason=_why_no_turnover(), stock_value_fen=pl.col("stock_units") * pl.col("cost_fen"))
         .with_columns(
@@ -47,18 +46,14 @@ def _stock_levels(frames: Frames, ask: Ask, window: DayWindow) -> pl.LazyFrame:
         .filter(pl.col("date").is_between(window.first, window.last))
         .group_by("shop", "item_id")
         .agg(
-            stock_units=pl.col("closing_units").sort_by("date").last(),
+            stock_units=pl.col("closing_units").max_by("date"),
             counted_on=pl.col("date").max(),
             average_stock=level.mean(),
             lowest=pl.min_horizontal("opening_units", "closing_units").min(),
             empty_days=empty.sum().cast(pl.Int64),
-            last_received_on=pl.col("date").filter(pl.col("received_units") > 0).max(),
+            last_received_on=pl.when(pl.col("received_units") > 0).then("date").max(),
         )
     )
-
-
-def _last_sold(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    return known(frames, "item_days", ask).filter(pl.col("pay_units") > 0).group_by("shop", "item_id").agg(last_sold_on=pl.col("date").max())
 
 
 def _newest_report(frames: Frames, ask: Ask, window: DayWindow) -> pl.LazyFrame:

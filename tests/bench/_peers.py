@@ -184,13 +184,39 @@ def coverage(f: Frames) -> pl.LazyFrame:
     return needs.filter(C("covers") < 1)
 
 
-@peer("goods.cull", "item_id")
-def cull(f: Frames) -> pl.LazyFrame:
-    sold = f["item_days"].filter(last(30)).group_by(SHOP_ITEM).agg(sold=C("pay_units").sum())
-    stock = f["stock"].filter(last(30)).group_by(SHOP_ITEM).agg(there=C("opening_units").sort_by("date").first() + C("received_units").sum())
-    items = f["items"].filter(C("on_sale"), ~C("campaign_booked"), C("listed_on") <= ago(30))
-    joined = items.join(stock, on=SHOP_ITEM).join(sold, on=SHOP_ITEM, how="left")
-    return joined.filter(C("there") > 0, C("sold").fill_null(0) * 20 < C("there")).sort("shop", C("sold").fill_null(0) / C("there"))
+@peer("goods.cull", "item_id", "units_sold", "available_units")
+@peer("goods.cull", "item_id", "reason", of="unknown_items")
+@peer("goods.cull", "item_id", "reason", of="excluded")
+@peer("goods.cull", "item_id", of="flagged")
+@peer("goods.cull", of="verdicts")
+def cull(f: Frames) -> dict[str, pl.LazyFrame]:
+    """What sold of what there was; new and booked items stand aside, and those of which stock, sales or age are not known."""
+    sold = f["item_days"].group_by(SHOP_ITEM).agg(units_sold=C("pay_units").filter(last(30)).sum(), reported_days=count(last(30)), seen_on=C("date").min())
+    inside, early = C("date") >= ago(30), C("date").is_between(ago(30), ago(23))
+    stock = f["stock"].filter(last(37)).group_by(SHOP_ITEM).agg(
+        opening=pl.coalesce(C("opening_units").min_by(pl.when(early).then("date")), C("closing_units").max_by(pl.when(~inside).then("date"))),
+        received=C("received_units").filter(inside).sum(), stock_days=count(inside),
+    )  # fmt: skip
+    items = f["items"].select(*SHOP_ITEM, "title", "listed_on", "on_sale", "campaign_booked").join(stock, on=SHOP_ITEM, how="full", coalesce=True).filter(C("on_sale").fill_null(True))
+    rows = items.join(sold, on=SHOP_ITEM, how="left").with_columns(
+        available_units=C("opening") + C("received"), units_sold=C("units_sold").fill_null(0), since=pl.coalesce("listed_on", "seen_on")
+    )  # fmt: skip
+    reason = (
+        pl.when(C("since") > ago(30)).then(pl.format("new: since {}", "since")).when("campaign_booked").then(pl.lit("booked for a campaign"))
+        .when(C("since").is_null()).then(pl.lit("age unknown")).when(C("opening").is_null()).then(pl.lit("opening stock unknown"))
+        .when(C("available_units") == 0).then(pl.lit("stock 0")).when(C("units_sold") > C("available_units")).then(pl.lit("more units sold than there were"))
+    )  # fmt: skip
+    told = rows.with_columns(share=C("units_sold") / C("available_units"), reason=reason).sort("shop", "share", "item_id", nulls_last=True).collect().lazy()
+    lists = {
+        "items": C("reason").is_null() & (C("units_sold") * 20 < C("available_units")), "excluded": C("reason").str.contains("^(new|booked)"),
+        "flagged": C("reason").str.starts_with("more"), "unknown_items": C("reason").is_in(["age unknown", "opening stock unknown", "stock 0"]),
+    }  # fmt: skip
+    return {name: told.filter(which) for name, which in lists.items()} | {"verdicts": _report_days(f)}
+
+
+def _report_days(f: Frames) -> pl.LazyFrame:
+    days = f["item_days"].filter(last(30)).group_by("shop").agg(days=C("date").n_unique())
+    return days.join(f["stock"].group_by("shop").agg(stock_rows=COUNT), on="shop", how="left")
 
 
 @peer("goods.first_stock", "item_id", "quantity")
@@ -229,14 +255,32 @@ def price_protection(f: Frames) -> pl.LazyFrame:
 
 
 @peer("goods.turnover", "item_id", of="all")
-def turnover(f: Frames) -> pl.LazyFrame:
+@peer("goods.turnover", "item_id", "alert")
+@peer("goods.turnover", "item_id", of="unknown_items")
+@peer("goods.turnover", of="verdicts")
+def turnover(f: Frames) -> dict[str, pl.LazyFrame]:
+    """Stock against sales, the most urgent first; and items whose count is older than the newest report."""
+    nothing = (C("opening_units") == 0) & (C("received_units") == 0) & (C("closing_units") == 0)
     stock = f["stock"].filter(last(30)).group_by(SHOP_ITEM).agg(
-        left=C("closing_units").sort_by("date").last(), average=((C("opening_units") + C("closing_units")) / 2).mean(), days=(C("opening_units") + C("received_units") > 0).sum()
+        left=C("closing_units").max_by("date"), counted_on=C("date").max(), average=((C("opening_units") + C("closing_units")) / 2).mean(),
+        lowest=pl.min_horizontal("opening_units", "closing_units").min(), empty=count(nothing), received_on=C("date").filter(C("received_units") > 0).max(),
     )  # fmt: skip
-    sold = f["item_days"].filter(last(30)).group_by(SHOP_ITEM).agg(sold=C("pay_units").sum(), last_sold=C("date").filter(C("pay_units") > 0).max())
-    coming = f["purchases"].filter(C("received_on").is_null()).group_by(SHOP_ITEM).agg(coming=C("units").sum())
-    joined = f["items"].join(stock, on=SHOP_ITEM, how="left").join(sold, on=SHOP_ITEM, how="left").join(coming, on=SHOP_ITEM, how="left")
-    return joined.with_columns(cover=C("left") / (C("sold") / C("days")), turns=C("sold") / C("average"))
+    sold = f["item_days"].group_by(SHOP_ITEM).agg(sold=C("pay_units").filter(last(30)).sum(), last_sold=C("date").filter(C("pay_units") > 0).max())
+    newest = f["item_days"].filter(last(30)).group_by("shop").agg(reported_on=C("date").max())
+    coming = f["purchases"].filter(C("ordered_on") <= TODAY, C("received_on").is_null()).group_by(SHOP_ITEM).agg(coming=C("units").sum())
+    rows = f["items"].select(*SHOP_ITEM, "title", "on_sale", "cost_fen").join(stock, on=SHOP_ITEM, how="full", coalesce=True).filter(C("on_sale").fill_null(True) | (C("left") > 0))
+    rows = rows.join(sold, on=SHOP_ITEM, how="left").join(coming, on=SHOP_ITEM, how="left").join(newest, on="shop", how="left").with_columns(
+        C("sold", "coming").fill_null(0), days=30 - C("empty"), value=C("left") * C("cost_fen"), unknown=(C("lowest") < 0) | (C("counted_on") < C("reported_on")) | C("left").is_null()
+    )  # fmt: skip
+    rows = rows.with_columns(cover=C("left") * C("days") / C("sold"), turns=C("sold") / C("average"))
+    alert = (
+        pl.when((C("left") == 0) & (C("sold") > 0)).then(pl.lit("stock_out")).when((C("sold") > 0) & (C("cover") < 7)).then(pl.lit("low"))
+        .when((C("sold") == 0) & (C("left") > 0)).then(pl.lit("no_sales")).when((C("sold") > 0) & (C("cover") > 90)).then(pl.lit("slow"))
+    )  # fmt: skip
+    rows = rows.with_columns(turn_days=30 / C("turns"), alert=pl.when(~C("unknown")).then(alert))
+    urgency = C("alert").replace_strict({"stock_out": 0, "low": 1, "no_sales": 2, "slow": 3}, default=None)
+    told = rows.sort("shop", urgency, "cover", "value", descending=[False, False, False, True], nulls_last=True).collect().lazy()
+    return {"all": told.filter(~C("unknown")), "items": told.filter(C("alert").is_not_null()), "unknown_items": told.filter("unknown"), "verdicts": _report_days(f)}
 
 
 # --- compliance, customers -----------------------------------------------------------------------------------------
