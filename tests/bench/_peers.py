@@ -477,22 +477,29 @@ def damage(f: Frames) -> pl.LazyFrame:
 # --- traffic -------------------------------------------------------------------------------------------------------
 
 
-@peer("traffic.sources", "source")
-def sources(f: Frames) -> pl.LazyFrame:
-    rows = f["traffic_days"].filter(C("date") == ago(1), C("source_detail") == "*").select("shop", "source", "visitors", "pay_buyers", "pay_amount_fen")
-    whole = rows.filter(C("source") == "*").select("shop", whole="visitors")
-    shares = rows.filter(C("source") != "*").join(whole, on="shop").with_columns(share=C("visitors") / C("whole"), conversion=C("pay_buyers") / C("visitors"))
-    return shares.sort("shop", "visitors", descending=[False, True])
-
-
+@peer("traffic.sources", "source", "share")
+@peer("traffic.sources", "sources", "sum_visitors", of="sums")
 @peer("traffic.sources", "source", "date", of="moved")
-def moved(f: Frames) -> pl.LazyFrame:
-    rows = f["traffic_days"].filter(last(29), C("source_detail") == "*").select("shop", "date", "source", "visitors")
-    whole = rows.filter(C("source") == "*").select("shop", "date", whole="visitors")
-    shares = rows.filter(C("source") != "*").join(whole, on=["shop", "date"]).with_columns(share=C("visitors") / C("whole"))
-    usual = shares.join(shares.group_by("shop", "source").agg(usual=C("share").median()), on=["shop", "source"]).with_columns(off=(C("share") - C("usual")).abs())
-    spread = usual.group_by("shop", "source").agg(mad=pl.max_horizontal(C("off").median(), 0.01))
-    return usual.filter(C("date") == ago(1)).join(spread, on=["shop", "source"]).filter(0.6745 * C("off") > 3.5 * C("mad"), C("off") > 0.3 * C("usual"))
+@peer("traffic.sources", of="verdicts")
+def sources(f: Frames) -> dict[str, pl.LazyFrame]:
+    """Shares of yesterday's visitors, what they add to, and what left the median of four weeks; a source told by its parts alone is their sum."""
+    key, figures = ["shop", "date", "source"], ("visitors", "new_visitors", "cart_users", "pay_buyers", "pay_amount_fen")
+    rows = f["traffic_days"].filter(last(29)).select(*key, "source_detail", *figures).collect().lazy()
+    told = rows.filter(C("source_detail") == "*").drop("source_detail")
+    parts = rows.filter(C("source_detail") != "*").join(told, on=key, how="anti").group_by(key).agg(C(figures).sum())
+    days = pl.concat([told, parts]).collect().lazy()
+    whole = days.filter(C("source") == "*", C("visitors") > 0).select("shop", "date", whole="visitors", whole_fen="pay_amount_fen")
+    listed = days.filter(C("source") != "*")
+    yesterday = listed.filter(C("date") == ago(1)).join(whole, on=["shop", "date"])
+    shares = yesterday.with_columns(share=C("visitors") / C("whole"), conversion=C("pay_buyers") / C("visitors"), amount_share=C("pay_amount_fen") / C("whole_fen"))
+    sums = yesterday.group_by("shop").agg(sources=COUNT, sum_visitors=C("visitors").sum(), cover=C("visitors").sum() / C("whole").first())
+    grid = whole.join(listed.select("shop", "source").unique(), on="shop").join(listed.select(*key, "visitors"), on=key, how="left")  # not listed on a day: nobody came by it
+    by = ["shop", "source"]
+    usual = grid.with_columns(share=C("visitors").fill_null(0) / C("whole")).with_columns(usual=C("share").median().over(by)).with_columns(off=C("share") - C("usual"))
+    far = usual.with_columns(z=0.6745 * C("off") / pl.max_horizontal(C("off").abs().median().over(by), 0.01))
+    moved = far.filter(C("date") == ago(1), C("z").abs() > 3.5, C("off").abs() > 0.3 * C("usual"))
+    newest = f["traffic_days"].group_by("shop").agg(newest=C("date").max())
+    return {"items": shares.sort("shop", "visitors", descending=[False, True]), "sums": sums.sort("shop"), "moved": moved, "verdicts": newest}
 
 
 @peer("traffic.funnel", "step", "from_count", "to_count")
