@@ -498,7 +498,7 @@ def _tell_prefect(home: Home, store, run: str, at: datetime) -> str | None:
         row = views.get_run(connection, run)
     try:
         with PrefectApi(home.prefect, home.prefect_auth) as api:
-            return relay.connect(store, api, row, at, relay.only_shop(store, row))
+            return relay.connect(store, api, row, at)
     except (PrefectUnreachable, PrefectRefused) as error:
         say(f"Prefect 没有应答,时钟稍后补上 / Prefect does not answer, the clock makes the flow run later ({error})")
         return None

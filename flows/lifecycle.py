@@ -19,7 +19,8 @@ from prefect.states import Cancelled
 
 from ecops.calculate import calculate
 from ecops.home import Home
-from ecops.orchestration.worker import end_here, run_step, sleep_until
+from ecops.orchestration.relay import flow_run_name
+from ecops.orchestration.worker import end_here, name_flow_run, run_step, sleep_until
 from ecops.playbook.cron import once_a_day
 from ecops.service import launch, outbox, views, work
 from ecops.shelf import shelf
@@ -83,6 +84,7 @@ async def waking(run: str | None, playbook: str | None = None, shops: str = "all
         run, held = await _thread(_launch_scheduled, playbook, shops, flow_run, this.scheduled_start_time)
         if held != flow_run:
             await end_here(flow_run, f"当天已启动为 {run} / launched for this day already as {run}")
+        await name_flow_run(flow_run, await _thread(_name_of, run))
     awake = Waking(run, flow_run)
     await _thread(work.take_up, awake.store, run, awake.execution, datetime.now(UTC))
     lease = asyncio.create_task(awake.keep_lease())
@@ -92,6 +94,13 @@ async def waking(run: str | None, playbook: str | None = None, shops: str = "all
         lease.cancel()
         with suppress(asyncio.CancelledError):
             await lease
+
+
+def _name_of(run: str) -> str:
+    store = _store(Home.from_environment().database_url)
+    with store.read() as connection:
+        row = views.get_run(connection, run)
+    return flow_run_name(store, row)
 
 
 def _launch_scheduled(playbook: str, shops: str, flow_run: str, fired: datetime) -> tuple[str, str]:

@@ -25,15 +25,14 @@ T = TypeVar("T")
 logger = logging.getLogger("ecops.relay")
 
 
-def flow_run_name(run) -> str:
+def flow_run_name(store: Store, run) -> str:
     """What a run is called in Prefect: campaign, day, shop."""
-    return f"{run.title_zh} {run.day} · {run.shops} 店 · {run.run}"
+    return f"{run.title_zh} {run.day} · {only_shop(store, run) or f'{run.shops} 店'} · {run.run}"
 
 
-def connect(store: Store, api: PrefectApi, run, now: datetime, shop: str | None = None) -> str:
+def connect(store: Store, api: PrefectApi, run, now: datetime) -> str:
     """Make the one flow run of a run; the same again gives the same. Gives its id."""
-    name = f"{run.title_zh} {run.day} · {shop} · {run.run}" if shop else flow_run_name(run)
-    flow_run = api.create_flow_run(deployment_of(run.phase), name, {"run": run.run}, f"ecops-{run.run}", ["ecops", run.playbook])
+    flow_run = api.create_flow_run(deployment_of(run.phase), flow_run_name(store, run), {"run": run.run}, f"ecops-{run.run}", ["ecops", run.playbook])
     outbox.attach(store, run.run, flow_run, now)
     return flow_run
 
@@ -45,7 +44,7 @@ def carry(store: Store, api: PrefectApi, now: datetime) -> list[PrefectRefused]:
     """
     with store.read() as connection:
         unheard = outbox.without_flow_run(connection)
-    refused = _each(unheard, lambda run: connect(store, api, run, now, only_shop(store, run)))
+    refused = _each(unheard, lambda run: connect(store, api, run, now))
     with store.read() as connection:
         drawings = outbox.to_draw(connection)
     refused += _each(drawings, lambda drawing: _draw(store, api, drawing, now))

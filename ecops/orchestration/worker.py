@@ -83,6 +83,11 @@ async def sleep_until(
     raise Pause(message, state=landed)
 
 
+async def name_flow_run(flow_run_id: UUID | str, name: str) -> None:
+    """Call the flow run what people call its run; Prefect gives a scheduled one a name of its own."""
+    await get_client().update_flow_run(UUID(str(flow_run_id)), name=name)
+
+
 async def end_here(flow_run_id: UUID | str, message: str) -> None:
     """Complete the flow run without going on, and leave: never returns."""
     landed = await propose_state(get_client(), Completed(message=message), flow_run_id=UUID(str(flow_run_id)))
