@@ -40,11 +40,13 @@ class PrefectRefused(NotRunning):
 
 
 class RunState(NamedTuple):
-    """Where a flow run stands in Prefect."""
+    """Where a flow run stands in Prefect; `starts_at` of one that waits for its time; the id of its `deployment`, which may be deleted."""
 
     id: str
     type: str
     name: str
+    starts_at: datetime | None = None
+    deployment: str | None = None
 
 
 class Moved(NamedTuple):
@@ -130,7 +132,7 @@ class PrefectApi:
         wanted = [str(one) for one in flow_run_ids]
         pages = (wanted[start : start + PAGE] for start in range(0, len(wanted), PAGE))
         rows = (row for page in pages for row in self.post("/flow_runs/filter", {"flow_runs": {"id": {"any_": page}}}))
-        return [RunState(row["id"], row["state_type"], row["state_name"]) for row in rows]
+        return [RunState(row["id"], row["state_type"], row["state_name"], _instant(row["next_scheduled_start_time"]), row["deployment_id"]) for row in rows]
 
     def set_flow_run_state(
         self,
@@ -152,6 +154,15 @@ class PrefectApi:
             return Moved(answer["status"] == "ACCEPT", landed["type"], landed["name"])
         stands = self.flow_run(flow_run_id)
         return Moved(False, stands.type if stands else "", stands.name if stands else "")
+
+    def deployments_of(self, states: Iterable[RunState]) -> set[str]:
+        """Those of their deployments that Prefect still has."""
+        wanted = sorted({state.deployment for state in states if state.deployment})
+        return {row["id"] for row in self.post("/deployments/filter", {"deployments": {"id": {"any_": wanted}}})} if wanted else set()
+
+    def delete_flow_run(self, flow_run_id: Id) -> None:
+        """Take a flow run away with all its bars. Raises PrefectRefused (404) when it is gone already."""
+        self._request("DELETE", f"/flow_runs/{flow_run_id}")
 
     def wake(self, flow_run_id: Id, message: str | None = None, even_if_running: bool = False) -> Moved:
         """Let a sleeping flow run be executed now.

@@ -5,14 +5,14 @@ People's work never waits for this. When Prefect is away nothing is lost: the ne
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
 from ecops.errors import NotPossible
-from ecops.orchestration.api import ENDED, PrefectApi, PrefectRefused, PrefectUnreachable
+from ecops.orchestration.api import ENDED, PrefectApi, PrefectRefused, PrefectUnreachable, RunState
 from ecops.orchestration.bars import Bar
 from ecops.orchestration.deploy import deployment_of
 from ecops.service import outbox, sweep
@@ -21,6 +21,8 @@ from ecops.store import tables as t
 from ecops.store.database import Store
 
 ZONE = ZoneInfo("Asia/Shanghai")
+PUT_OFF = timedelta(minutes=5)  # what waits longer for its time was told so by hand: we schedule for now, or not at all
+LATE = timedelta(minutes=1)  # a worker takes what is due within seconds
 T = TypeVar("T")
 logger = logging.getLogger("ecops.relay")
 
@@ -126,15 +128,28 @@ def _end(store: Store, api: PrefectApi, run, now: datetime) -> None:
 
 
 def hear(store: Store, api: PrefectApi, now: datetime) -> None:
-    """What people did in the Prefect UI: a flow run cancelled there cancels its run, a deleted one gets a successor."""
+    """What people did in Prefect: a flow run cancelled there cancels its run, one put off goes on, a deleted one gets a successor."""
     with store.read() as connection:
         runs = {row.prefect_flow_run: row.run for row in outbox.followed(connection, int(now.timestamp()))}
     states = api.flow_runs(runs) if runs else []
+    orphans = _orphans(api, states, now)
     for state in states:
         if state.type in ("CANCELLED", "CANCELLING"):
             _cancel(store, runs[state.id], now)
+        elif state.id in orphans:
+            api.delete_flow_run(state.id)  # while it is there, its key gives it again
+            _deleted(store, runs[state.id], now)
+        elif state.type == "SCHEDULED" and state.starts_at and state.starts_at > now + PUT_OFF:
+            api.set_flow_run_state(state.id, "SCHEDULED", "Scheduled", "按手册的时间继续 / goes on by the times of its playbook")
     for flow_run in runs.keys() - {state.id for state in states}:
         _deleted(store, runs[flow_run], now)
+
+
+def _orphans(api: PrefectApi, states: list[RunState], now: datetime) -> set[str]:
+    """Flow runs that no worker will ever take, because their deployment was deleted; asked for only where one is late."""
+    late = [state for state in states if state.type == "SCHEDULED" and state.starts_at and state.starts_at < now - LATE]
+    there = api.deployments_of(late) if late else set()
+    return {state.id for state in late if state.deployment not in there}
 
 
 def _cancel(store: Store, run: str, now: datetime) -> None:

@@ -119,6 +119,10 @@ class Prefect:
     def set_flow_run_state(self, flow_run, type, *more, **options):
         self.states[flow_run] = type
 
+    def delete_flow_run(self, flow_run):
+        self._asked(flow_run)
+        self.gone.add(flow_run)
+
     def put_artifact(self, flow_run, key, type, data, description):
         return "artifact"
 
@@ -191,6 +195,32 @@ def test_a_flow_run_deleted_in_prefect_gets_a_successor_though_nothing_happens(s
     prefect.gone.add(flow_run)
     assert relay.tick(store, prefect, NOW, quiet=False)
     assert relay.tick(store, prefect, NOW, quiet=False)
+    assert flow_runs(store, [run]) == {"flow-run-2": run} and state_of(store, run) == "active"
+
+
+@pytest.mark.parametrize(("ahead", "moved"), [(timedelta(weeks=5), {"flow-run": "SCHEDULED"}), (timedelta(minutes=1), {})])
+def test_a_flow_run_put_off_in_prefect_goes_on(store, ahead, moved):
+    class Puts(Prefect):
+        def flow_runs(self, flow_runs):
+            return [RunState(one, "SCHEDULED", "Scheduled", NOW + ahead) for one in flow_runs]
+
+    prefect = Puts()
+    begin(store, prefect)
+    assert prefect.states == moved
+
+
+def test_a_flow_run_whose_deployment_was_deleted_gets_a_successor(store):
+    class Waits(Prefect):
+        def flow_runs(self, flow_runs):
+            waits = {"type": "SCHEDULED", "starts_at": NOW - timedelta(minutes=2)}
+            return [state._replace(deployment="old" if state.id == "flow-run" else "new", **waits) for state in super().flow_runs(flow_runs)]
+
+        def deployments_of(self, states):
+            return {state.deployment for state in states} - {"old"}
+
+    prefect = Waits()
+    ((_, run),) = begin(store, prefect).items()
+    assert relay.tick(store, prefect, NOW, quiet=False) and prefect.gone == {"flow-run"}
     assert flow_runs(store, [run]) == {"flow-run-2": run} and state_of(store, run) == "active"
 
 
