@@ -5,13 +5,14 @@ import polars as pl
 from ecops.automation import Ask, Frames
 from ecops.formulae.cells import hidden
 from tasks._orders import buyer_is_known, effective_orders
-from tasks._rows import local_date, newest
+from tasks._rows import local_date
 from tasks._windows import days_before
 
 PROVINCES = (
     "北京", "天津", "上海", "重庆", "河北", "山西", "辽宁", "吉林", "黑龙江", "江苏", "浙江", "安徽", "福建", "江西", "山东", "河南", "湖北", "湖南",
     "广东", "海南", "四川", "贵州", "云南", "陕西", "甘肃", "青海", "台湾", "内蒙古", "广西", "西藏", "宁夏", "新疆", "香港", "澳门",
 )  # fmt: skip
+_BUYER = ["shop", "buyer_id"]
 FOLDED, UNKNOWN_CELL = "其他", "不明"
 # Traditional forms of the characters in names of provinces, and the name that is cut short in speech.
 _TRADITIONAL, _SIMPLIFIED = "廣東蘇內龍遼寧陝肅臺灣貴雲慶門", "广东苏内龙辽宁陕肃台湾贵云庆门"
@@ -36,22 +37,28 @@ def profiled_buyers(orders: pl.DataFrame, ask: Ask) -> pl.DataFrame:
         band = band.when(amount < edge * 100 * count).then(pl.lit(name))
     # millions of orders have few forms of few names: each form is read once
     places = orders.lazy().select("province").unique().with_columns(place=_province(pl.col("province")))
-    return (
+    rows = (
         orders.lazy()
         .filter("named")
         .select("shop", "order_id", "paid_at", "province", "amount_fen", buyer_id=pl.col("buyer_id").str.strip_chars())
         .join(places, on="province", how="left")
-        .sort("paid_at", "order_id")
-        .with_row_index("nth")
-        .group_by("shop", "buyer_id")
-        .agg(
-            province=newest("place", by="nth"),
-            orders=pl.len().cast(pl.Int64),
-            amount_fen=pl.when(pl.col("amount_fen").null_count() == 0).then(pl.col("amount_fen").sum()),
-        )
-        .select("shop", province=pl.col("province").fill_null(UNKNOWN_CELL), band=band.otherwise(pl.lit(names[-1])))
         .collect()
     )
+    buyers = rows.lazy().group_by(_BUYER).agg(
+        place=pl.col("place").min(),
+        other=pl.col("place").max(),
+        orders=pl.len().cast(pl.Int64),
+        amount_fen=pl.when(pl.col("amount_fen").null_count() == 0).then(pl.col("amount_fen").sum()),
+    ).collect()  # fmt: skip
+    moved = buyers.filter(pl.col("place") != pl.col("other"))
+    told = buyers.lazy().join(_newest_places(rows, moved), on=_BUYER, how="left")
+    return told.select("shop", province=pl.coalesce("newest", "place").fill_null(UNKNOWN_CELL), band=band.otherwise(pl.lit(names[-1]))).collect()
+
+
+def _newest_places(rows: pl.DataFrame, moved: pl.DataFrame) -> pl.LazyFrame:
+    """The place of the newest order that names one, of buyers with several: only theirs are put in order."""
+    theirs = rows.lazy().filter(pl.col("place").is_not_null()).join(moved.lazy(), on=_BUYER, how="semi")
+    return theirs.sort("paid_at", "order_id").group_by(_BUYER).agg(newest=pl.col("place").last())
 
 
 def _province(text: pl.Expr) -> pl.Expr:
