@@ -4,6 +4,7 @@ Exit status: 0 done, 1 the check found something, 2 the call's words are off, 3 
 running. Heavy rooms are imported where a verb needs them, so that a tick does not wait for a data library.
 """
 
+import errno
 import json
 import os
 import re
@@ -693,9 +694,10 @@ def reject(home: Home, store, step_run: int, by: str, reason: str, as_json: bool
 @with_store
 def cancel(home: Home, store, run: str, by: str, reason: str, as_json: bool) -> None:
     """End a run."""
-    from ecops.service import sweep
+    from ecops.service import people, sweep
 
     at = now()
+    people.must_exist(store, by)
     sweep.cancel(store, run, by, reason, at)
     _told({"run": run, "state": "cancelled", "by": by, "at": at.isoformat()}, as_json, f"{run} 已取消 / cancelled")
 
@@ -789,11 +791,17 @@ def scan(text: str | None, file: Path | None, lines: bool) -> None:
         raise BadCall("Name one of: a text, - for standard input, --file F.")
     if file and not file.is_file():
         raise NotFound(f"There is no file {file}.")
-    source = text if text not in (None, "-") else _readable(file.read_bytes() if file else sys.stdin.buffer.read(), str(file or "standard input"))
+    source = text if text not in (None, "-") else _readable(file.read_bytes() if file else _standard_input(), str(file or "standard input"))
     answers = [look(part).to_json() for part in (_lines(source) if lines else [source])]
     for answer in answers:
         click.echo(json.dumps(answer, ensure_ascii=False))
     sys.exit(0 if all(answer["verdict"] == "pass" for answer in answers) else 1)
+
+
+def _standard_input() -> bytes:
+    if sys.stdin is None:
+        raise BadCall("There is no standard input to read; pipe a text in, or name --file F.")
+    return sys.stdin.buffer.read()
 
 
 def _readable(content: bytes, name: str) -> str:
@@ -840,6 +848,11 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of our output has gone (| head); there is nobody left to tell.
         os._exit(0)
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        say("磁盘已满,答案没有写完 / The disk is full, the answer is not whole; make room and call again.")
+        os._exit(5)  # what is left to print would fail again
 
 
 if __name__ == "__main__":

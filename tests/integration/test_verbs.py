@@ -1,6 +1,8 @@
 """The verbs with words that are off: a sentence and an exit status each, JSON alone on stdout."""
 
 import json
+import os
+import subprocess
 import sys
 
 import pytest
@@ -83,6 +85,7 @@ def test_verbs_that_only_do_something_say_it_as_json_too(call):
     assert call("role", "bind", "crm", "eve", "--shop", "a", "--json")[:2] == (0, {"role": "crm", "person": "eve", "shop": "a"})
     assert call("shop", "add", "new", "--name", "New", "--platform", "douyin", "--tag", "t", "--json")[:2] == (0, {"shop": "new", "name": "New", "platform": "douyin", "tags": ["t"]})
     run = start(call.store, playbook({"id": "one", "checklist": ["x"]}), now=NOW)
+    assert call("cancel", run, "--by", "nobody", "--reason", "moved")[0] == 4
     code, told, _ = call("cancel", run, "--by", "ann", "--reason", "moved", "--json")
     assert code == 0 and told.keys() == {"run", "state", "by", "at"} and told["state"] == "cancelled"
     assert call("playbook", "schema", "--json")[1]["title"] == "Playbook"
@@ -91,3 +94,15 @@ def test_verbs_that_only_do_something_say_it_as_json_too(call):
 def test_a_role_that_no_playbook_knows_is_bound_with_a_warning(call):
     code, _, err = call("role", "bind", "boss", "ann")
     assert code == 0 and "boss" in err and "merchandising" in err
+
+
+def test_an_answer_that_finds_no_room_says_so(tmp_path):
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run([sys.executable, "-m", "ecops.cli", "playbook", "schema"], stdout=full, stderr=subprocess.PIPE, text=True, env=os.environ | {"ECOPS_HOME": str(tmp_path)})
+    assert ended.returncode == 5 and "disk is full" in ended.stderr and "Traceback" not in ended.stderr
+
+
+def test_a_closed_standard_input_is_said(call, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", None)
+    code, printed, err = call("scan", "-")
+    assert (code, printed) == (2, None) and "no standard input" in err
