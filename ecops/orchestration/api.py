@@ -40,7 +40,10 @@ class PrefectRefused(NotRunning):
 
 
 class RunState(NamedTuple):
-    """Where a flow run stands in Prefect; `starts_at` of one that waits for its time; the id of its `deployment`, which may be deleted."""
+    """Where a flow run stands in Prefect; `starts_at` of one that waits for its time; the id of the `deployment` by which a worker takes it.
+
+    That deployment may be deleted; None once its work pool was.
+    """
 
     id: str
     type: str
@@ -132,7 +135,7 @@ class PrefectApi:
         wanted = [str(one) for one in flow_run_ids]
         pages = (wanted[start : start + PAGE] for start in range(0, len(wanted), PAGE))
         rows = (row for page in pages for row in self.post("/flow_runs/filter", {"flow_runs": {"id": {"any_": page}}}))
-        return [RunState(row["id"], row["state_type"], row["state_name"], _instant(row["next_scheduled_start_time"]), row["deployment_id"]) for row in rows]
+        return [RunState(row["id"], row["state_type"], row["state_name"], _instant(row["next_scheduled_start_time"]), row["work_pool_id"] and row["deployment_id"]) for row in rows]
 
     def set_flow_run_state(
         self,

@@ -146,7 +146,7 @@ def hear(store: Store, api: PrefectApi, now: datetime) -> None:
 
 
 def _orphans(api: PrefectApi, states: list[RunState], now: datetime) -> set[str]:
-    """Flow runs that no worker will ever take, because their deployment was deleted; asked for only where one is late."""
+    """Flow runs that no worker will ever take, because their deployment or its work pool was deleted; asked for only where one is late."""
     late = [state for state in states if state.type == "SCHEDULED" and state.starts_at and state.starts_at < now - LATE]
     there = api.deployments_of(late) if late else set()
     return {state.id for state in late if state.deployment not in there}

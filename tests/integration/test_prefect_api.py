@@ -149,13 +149,14 @@ def test_what_prefect_does_not_have_is_said(api: PrefectApi) -> None:
     assert refusal.value.status == 404
 
 
-def test_a_flow_run_says_when_it_starts_and_whether_its_deployment_is_there(api: PrefectApi) -> None:
-    deployment = deploy(api, [Deployment("gone", "flows.gone.gone")], pool="nobodys")["gone/ecops"]
-    flow_run = api.create_flow_run("gone/ecops", "双11大促", {}, "ecops-gone")
+@pytest.mark.parametrize("gone", ["deployment", "pool"])
+def test_a_flow_run_says_when_it_starts_and_whether_a_worker_could_take_it(api: PrefectApi, gone: str) -> None:
+    deployment = deploy(api, [Deployment(gone, "flows.gone.gone")], pool=f"nobodys-{gone}")[f"{gone}/ecops"]
+    flow_run = api.create_flow_run(f"{gone}/ecops", "双11大促", {}, "ecops-gone")
     stands = api.flow_run(flow_run)
     assert stands and stands.starts_at and api.deployments_of([stands]) == {deployment}
     api.set_flow_run_state(flow_run, "PAUSED", "Sleeping", force=True)  # with a deployment, Prefect deletes what waits for a worker, and nothing else
-    api._request("DELETE", f"/deployments/{deployment}")
+    api._request("DELETE", f"/deployments/{deployment}" if gone == "deployment" else f"/work_pools/nobodys-{gone}")
     assert api.deployments_of(api.flow_runs([flow_run])) == set()
     api.delete_flow_run(flow_run)
     assert api.flow_run(flow_run) is None
