@@ -44,13 +44,14 @@ def cost_moves(frames: Frames, ask: Ask) -> pl.LazyFrame:
     """Items whose last delivery cost something else: `cost_now_fen` of a piece, and `cost_was_fen`, of the delivery before, else the catalogue's."""
     came = known(frames, "purchases", ask).filter(pl.col("received_on") <= today(ask), pl.col("cost_fen") > 0)
     days = came.group_by(*_ITEM, "received_on").agg(pl.col("cost_fen").max())  # two deliveries of a day: the dearer one
-    costs = pl.col("cost_fen").sort_by("received_on")
-    return days.group_by(_ITEM).agg(cost_now_fen=costs.last(), before_fen=costs.get(-2, null_on_oob=True), costed_on=pl.col("received_on").max())
+    costs = pl.col("cost_fen")
+    return days.sort("received_on").group_by(_ITEM).agg(cost_now_fen=costs.last(), before_fen=costs.get(-2, null_on_oob=True), costed_on=pl.col("received_on").last())
 
 
 def triggered(frames: Frames, ask: Ask, offers: pl.DataFrame) -> pl.DataFrame:
     """Items on sale that a competitor's move or a new cost touches, with their floor, the price to propose, and `reason` or `held` against it."""
-    catalogue = known(frames, "items", ask).join(cost_moves(frames, ask), on=_ITEM, how="left")
+    goods = known(frames, "items", ask).select("available_at", *_ITEM, "title", "price_fen", "cost_fen", "on_sale", "campaign_booked")
+    catalogue = goods.join(cost_moves(frames, ask), on=_ITEM, how="left").collect().lazy()  # used twice
     was = pl.coalesce("before_fen", "cost_fen")
     fresh = (pl.col("costed_on") > today(ask) - ask.params.cost_within).fill_null(False)
     moved = at_least((pl.col("cost_now_fen") - was).abs(), was, ask.params.min_move).fill_null(False)
@@ -77,11 +78,11 @@ def _moves(offers: pl.DataFrame, frames: Frames, ask: Ask) -> pl.LazyFrame:
     changed = known(frames, "price_changes", ask).filter(has_happened("changed_at", ask)).group_by(_ITEM).agg(changed_on=local_date("changed_at", ask).max())
     sound = offers.lazy().filter(pl.col("doubt").is_null()).join(changed, on=_ITEM, how="left")
     moved = pl.col("moved") & ~(pl.col("changed_on") > pl.col("seen_on")).fill_null(False)
-    mover = {name: pl.col(name).filter(moved).sort_by(pl.col("now_fen").filter(moved), pl.col("competitor").filter(moved), pl.col("competitor_item_id").filter(moved)).first()
-             for name in ("competitor", "was_fen", "now_fen", "seen_on")}
-    prices = pl.col("now_fen").sort()
-    reference = prices.first() if ask.params.against == "lowest" else prices.get((pl.len() - 1) // 2)
-    return sound.group_by(_ITEM).agg(moved=moved.sum().cast(pl.Int64), **mover, reference_fen=reference, offers=pl.len().cast(pl.Int64))
+    movers = sound.filter(moved).sort("now_fen", "competitor", "competitor_item_id").group_by(_ITEM).agg(
+        pl.col("competitor", "was_fen", "now_fen", "seen_on").first(), moved=pl.len().cast(pl.Int64)
+    )  # fmt: skip
+    reference = pl.col("now_fen").min() if ask.params.against == "lowest" else pl.col("now_fen").quantile(0.5, "lower").cast(pl.Int64)
+    return sound.group_by(_ITEM).agg(reference_fen=reference, offers=pl.len().cast(pl.Int64)).join(movers, on=_ITEM, how="left")
 
 
 def _planned(frames: Frames, ask: Ask) -> pl.LazyFrame:

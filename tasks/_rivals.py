@@ -39,14 +39,13 @@ def newest_offers(frames: Frames, ask: Ask, max_age: timedelta) -> pl.LazyFrame:
 
 def offers_then_and_now(frames: Frames, ask: Ask) -> pl.LazyFrame:
     """One row an offer set against an item of ours: price collected last (`now_fen`, on `seen_on`, under `title`), the one before (`was_fen`)."""
-    prices = pl.col("price_fen").sort_by("date")
+    prices = pl.col("price_fen")
     return (
         known(frames, "competitor_items", ask)
         .filter(pl.col("item_id").is_not_null(), pl.col("price_fen") > 0, pl.col("date").is_not_null())
+        .sort("date")
         .group_by("shop", "item_id", "competitor", "competitor_item_id")
-        .agg(
-            seen_on=pl.col("date").max(), now_fen=prices.last(), was_fen=prices.get(-2, null_on_oob=True), title=pl.col("title").sort_by("date").last()
-        )
+        .agg(seen_on=pl.col("date").last(), now_fen=prices.last(), was_fen=prices.get(-2, null_on_oob=True), title=pl.col("title").last())
     )
 
 

@@ -100,10 +100,11 @@ def passengers(frames: Frames, ask: Ask) -> pl.DataFrame:
 
     New is an item that is not on sale, that no day report has ever named, and whose listing day is open or at most `patience` ago.
     """
-    reported = known(frames, "item_days", ask).select(_ITEM).unique()
     young = pl.col("listed_on").is_null() | (pl.col("listed_on") >= today(ask) - ask.params.patience)
-    new = known(frames, "items", ask).filter(~pl.col("on_sale").fill_null(True), young).join(reported, on=_ITEM, how="anti")
-    rows = new.join(_stock(frames, ask), on=_ITEM, how="left").collect()
+    asleep = known(frames, "items", ask).filter(~pl.col("on_sale").fill_null(True), young).collect().lazy()
+    reported = known(frames, "item_days", ask).select(_ITEM).join(asleep, on=_ITEM, how="semi")
+    new = asleep.join(reported, on=_ITEM, how="anti").collect()
+    rows = new.lazy().join(_stock(frames, ask, new), on=_ITEM, how="left").collect()
     rows = rows.join(_scans(rows, ask), on=_ITEM, how="left")
     checks = _checks(ask)
     en = pl.concat_list(pl.when(when).then(text) for when, text, _ in checks).list.drop_nulls().list.join("; ")
@@ -113,11 +114,11 @@ def passengers(frames: Frames, ask: Ask) -> pl.DataFrame:
     ).sort(_ITEM)
 
 
-def _stock(frames: Frames, ask: Ask) -> pl.LazyFrame:
-    """The newest count of each item within `stock_within`."""
+def _stock(frames: Frames, ask: Ask, items: pl.DataFrame) -> pl.LazyFrame:
+    """The newest count of each of the items within `stock_within`."""
     recent = pl.col("date").is_between(today(ask) - ask.params.stock_within, today(ask))
-    rows = known(frames, "stock", ask).filter(recent).sort(*_ITEM, "date")
-    return rows.group_by(_ITEM, maintain_order=True).agg(stock_units=pl.col("closing_units").last(), counted_on=pl.col("date").last())
+    rows = known(frames, "stock", ask).filter(recent).join(items.lazy(), on=_ITEM, how="semi")
+    return rows.group_by(_ITEM).agg(stock_units=pl.col("closing_units").max_by("date"), counted_on=pl.col("date").max())
 
 
 def _scans(rows: pl.DataFrame, ask: Ask) -> pl.DataFrame:

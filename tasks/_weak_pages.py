@@ -4,7 +4,7 @@ import polars as pl
 
 from ecops.automation import Ask, Frames
 from ecops.formulae.bounds import wilson_upper
-from tasks._rows import known, latest
+from tasks._rows import known, newest
 from tasks._title_words import title_width
 from tasks._windows import days_before
 
@@ -26,8 +26,8 @@ def carts_of_items(frames: Frames, ask: Ask) -> pl.DataFrame:
         .filter(pl.col("date").is_between(span.first, span.last))
         .group_by(_ITEM)
         .agg(
-            pl.col("visitors", "cart_users").filter(both).sum(), days=both.sum().cast(pl.Int64),
-            title=latest("title", by="date"), category=latest("category", by="date"),
+            **{name: pl.when(both).then(name).sum() for name in ("visitors", "cart_users")}, days=both.sum().cast(pl.Int64),
+            title=newest("title", by="date"), category=newest("category", by="date"),
         )
         .join(goods, on=_ITEM, how="left")
         .filter(pl.col("on_sale").fill_null(True))

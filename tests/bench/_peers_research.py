@@ -160,18 +160,23 @@ def _place(feed: pl.Expr) -> pl.Expr:
 # --- goods ---------------------------------------------------------------------------------------------------------
 
 
-def _repriced(f: Frames) -> pl.LazyFrame:
-    """Items on sale that a competitor's move or a new cost touches, with the price to propose."""
-    ours = f["items"].filter(C("on_sale")).select(*SHOP_ITEM, "title", "price_fen", "campaign_booked", stated="cost_fen")
+def _offers(f: Frames) -> pl.LazyFrame:
+    """Competitors' offers with the price seen last and the one before, and when we changed ours."""
+    ours = f["items"].filter(C("on_sale")).select(*SHOP_ITEM, ours="price_fen")
     seen = f["competitor_items"].filter(C("item_id").is_not_null(), C("price_fen") > 0, C("date") <= TODAY).sort("date").group_by("shop", "item_id", *OFFER[1:]).agg(
         now=C("price_fen").last(), was=C("price_fen").get(-2, null_on_oob=True), said=C("title").last(), seen_on=C("date").last()
     )  # fmt: skip
+    doubtful = C("said").str.contains("券后|到手价|到手仅|领券") | (C("now") >= 20 * C("ours")) | (20 * C("now") <= C("ours")) | ((C("was") - C("now")) * 10 >= C("was") * 4)
+    return seen.filter(C("seen_on") > ago(14)).join(ours, on=SHOP_ITEM).with_columns(doubtful=doubtful.fill_null(False))
+
+
+def _repriced(f: Frames, every: pl.LazyFrame) -> pl.LazyFrame:
+    """Items on sale that a competitor's move or a new cost touches, with the price to propose."""
+    ours = f["items"].filter(C("on_sale")).select(*SHOP_ITEM, "title", "price_fen", "campaign_booked", stated="cost_fen")
     changes = f["price_changes"].group_by(SHOP_ITEM).agg(
         changed_on=local_day("changed_at").filter(C("changed_at") <= NOW).max(), planned_on=local_day("changed_at").filter(C("changed_at") > NOW).min()
     )
-    offers = seen.filter(C("seen_on") > ago(14)).join(ours.select(*SHOP_ITEM, ours="price_fen"), on=SHOP_ITEM).join(changes, on=SHOP_ITEM, how="left")
-    doubtful = C("said").str.contains("券后|到手价|到手仅|领券") | (C("now") >= 20 * C("ours")) | (20 * C("now") <= C("ours")) | ((C("was") - C("now")) * 10 >= C("was") * 4)
-    sound = offers.filter(~doubtful.fill_null(False))
+    sound = every.filter(~C("doubtful")).join(changes, on=SHOP_ITEM, how="left")
     moved = ((C("now") - C("was")).abs() * 20 >= C("was")).fill_null(False) & ~(C("changed_on") > C("seen_on")).fill_null(False)
     rivals = sound.sort("now", "competitor").group_by(SHOP_ITEM, maintain_order=True).agg(
         rival_moved=moved.any(), reference=C("now").first(), competitor=C("competitor").filter(moved).first(), was_fen=C("was").filter(moved).first(), now_fen=C("now").filter(moved).first()
@@ -200,14 +205,20 @@ def _stays() -> pl.Expr:
 
 
 @peer("goods.reprice", "item_id", "proposed_fen", "floor_fen")
-def reprice(f: Frames) -> pl.LazyFrame:
-    rows = _repriced(f).filter(~C("mixed"), ~_stays())
-    return rows.with_columns(change=C("proposed_fen") / C("price_fen") - 1, margin=1 - C("cost") / C("proposed_fen")).sort(SHOP_ITEM)
-
-
 @peer("goods.reprice", "item_id", of="held")
-def price_stays(f: Frames) -> pl.LazyFrame:
-    return _repriced(f).filter(~C("mixed"), _stays()).sort(SHOP_ITEM)
+@peer("goods.reprice", "item_id", "competitor", of="doubtful")
+@peer("goods.reprice", "item_id", of="unknown_items")
+@peer("goods.reprice", of="verdicts")
+def reprice(f: Frames) -> dict[str, pl.LazyFrame]:
+    """Proposals, prices that stay, offers not taken at their word, items of mixed units; and what a shop has to see moves in."""
+    offers = _offers(f).collect().lazy()
+    rows = _repriced(f, offers).sort(SHOP_ITEM).collect().lazy()
+    free = rows.filter(~C("mixed"), ~_stays()).with_columns(change=C("proposed_fen") / C("price_fen") - 1, margin=1 - C("cost") / C("proposed_fen"))
+    counts = f["items"].filter(C("on_sale")).group_by("shop").agg(on_sale=COUNT)
+    came = f["purchases"].filter(C("received_on") <= TODAY, C("cost_fen") > 0).group_by("shop").agg(deliveries=COUNT)
+    seen = offers.group_by("shop").agg(offers=COUNT, seen_on=C("seen_on").max())
+    facts = counts.join(came, on="shop", how="left").join(seen, on="shop", how="left")
+    return {"items": free, "held": rows.filter(~C("mixed"), _stays()), "unknown_items": rows.filter("mixed"), "doubtful": offers.filter("doubtful"), "verdicts": facts}
 
 
 def _new_items(f: Frames) -> pl.LazyFrame:
