@@ -100,7 +100,9 @@ def _within(periods: Periods) -> pl.Expr:
 
 
 def _days(span: DayWindow) -> pl.Expr:
-    return pl.col("date").filter(pl.col("date").is_between(span.first, span.last)).n_unique().cast(pl.Int64)
+    """How many days of the span there are; what lies outside it is one null."""
+    inside = pl.when(pl.col("date").is_between(span.first, span.last)).then("date")
+    return inside.n_unique().cast(pl.Int64) - (inside.null_count() > 0)
 
 
 def _item_sums(frames: Frames, ask: Ask, periods: Periods) -> pl.LazyFrame:
@@ -220,7 +222,7 @@ def _sources(frames: Frames, ask: Ask, periods: Periods) -> tuple[pl.DataFrame, 
     sums = (
         rows.filter(pl.col("source_detail") == ALL, pl.col("source") != ALL, pl.col("visitors").is_not_null())
         .group_by("shop", "source")
-        .agg(visitors=pl.col("visitors").filter(now).sum(), visitors_before=pl.col("visitors").filter(~now).sum())
+        .agg(visitors=pl.when(now).then("visitors").sum(), visitors_before=pl.when(~now).then("visitors").sum())
     )
     both = pl.collect_all([sums, days])
     return both[0], both[1]

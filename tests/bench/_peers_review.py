@@ -35,7 +35,14 @@ def _report(f: Frames, first: date, end: date, before: date) -> dict[str, pl.Laz
     sources = f["traffic_days"].filter(day.is_between(before, end, closed="left"), C("source_detail") == "*", C("source") != "*").group_by("shop", "source").agg(
         v=C("visitors").filter(now).sum(), b=C("visitors").filter(~now).sum()
     )  # fmt: skip
-    plans = f["ad_days"].filter(day.is_between(first, end, closed="left")).group_by("shop", "tool", "plan_id").agg(C("spend_fen", "deal_amount_fen").sum())
+    ads = f["ad_days"].filter(day.is_between(first, end, closed="left")).select("shop", "tool", "plan_id", "item_id", "date", "keyword", "plan", "spend_fen", "deal_amount_fen").collect().lazy()
+    whole = ads.filter(C("keyword") == "*")  # rows of keywords are the same yuan, where the item has rows of its own that day
+    once = pl.concat([whole, ads.filter(C("keyword") != "*").join(whole, on=["shop", "tool", "plan_id", "item_id", "date"], how="anti")]).collect().lazy()
+    plans = once.group_by("shop", "tool", "plan_id").agg(C("spend_fen", "deal_amount_fen").sum(), C("plan").max_by("date"))
+    cover = once.group_by("shop").agg(ad_days=day.n_unique())
+    for kind in ("item_days", "traffic_days"):
+        days = f[kind].filter(day.is_between(before, end, closed="left")).group_by("shop").agg(day.filter(now).n_unique().alias(kind), day.filter(~now).n_unique().alias(f"{kind}_before"))
+        cover = cover.join(days, on="shop", how="full", coalesce=True)
     items, many = rows.filter("now"), C("visitors_b") >= 100
     found = (
         ("impossible", items.filter(C("pay_buyers") > C("visitors")), C("item_id")), ("low_cart", items.filter(C("visitors") >= 100, C("cart_users") * 20 < C("visitors")), C("item_id")),
@@ -47,9 +54,11 @@ def _report(f: Frames, first: date, end: date, before: date) -> dict[str, pl.Laz
         ("source_fell", sources.filter(C("b") >= 100, C("v") * 10 <= C("b") * 7), C("source")),
         ("low_roi", plans.filter(C("spend_fen") >= 100_00, C("deal_amount_fen") < C("spend_fen")), C("plan_id")),
     )  # fmt: skip
-    return {"figures": figures.sort("shop"), "items": pl.concat([rows.select("shop", rule=pl.lit(rule), element=element) for rule, rows, element in found]).sort("shop", "rule")}
+    findings = pl.concat([rows.select("shop", rule=pl.lit(rule), element=element) for rule, rows, element in found]).sort("shop", "rule")
+    return {"figures": figures.sort("shop"), "items": findings, "verdicts": cover}
 
 
+@peer("review.weekly", of="verdicts")
 @peer("review.weekly", "figure", of="figures")
 @peer("review.weekly", "rule", "element")
 def weekly(f: Frames) -> dict[str, pl.LazyFrame]:
@@ -57,6 +66,7 @@ def weekly(f: Frames) -> dict[str, pl.LazyFrame]:
     return _report(f, monday - timedelta(days=7), monday, monday - timedelta(days=14))
 
 
+@peer("review.monthly", of="verdicts")
 @peer("review.monthly", "rule_id", of="watch")
 @peer("review.monthly", "figure", of="figures")
 @peer("review.monthly", "rule", "element")
