@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 
 from ecops.automation import Frames
-from ecops.copyscan import PASS, scan
+from ecops.copyscan import BLOCK, PASS, REVIEW, scan
 from ecops.formulae.attribution import lmdi_parts, shapley_parts, whole_parts
 from tests.bench._shops import AS_OF, CHINA, DAY
 
@@ -286,12 +286,24 @@ def turnover(f: Frames) -> dict[str, pl.LazyFrame]:
 # --- compliance, customers -----------------------------------------------------------------------------------------
 
 
-@peer("compliance.scan_copy", "item_id")
-def scan_copy(f: Frames) -> pl.LazyFrame:
+@peer("compliance.scan_copy", "item_id", "verdict")
+@peer("compliance.scan_copy", "item_id", of="not_scanned")
+@peer("compliance.scan_copy", of="verdicts")
+def scan_copy(f: Frames) -> dict[str, pl.LazyFrame]:
+    """Items whose title or detail text the scanner stops, with its hits in both; items without one of the texts; counts."""
     items = f["items"].filter(C("on_sale")).select(*SHOP_ITEM, "title", "detail_text").collect()
     texts = pl.concat([items["title"], items["detail_text"]]).drop_nulls().unique()
-    bad = [text for text in texts if scan(text).verdict != PASS]
-    return items.lazy().filter(C("title").is_in(bad) | C("detail_text").is_in(bad))
+    results = [(text, scan(text).to_json()) for text in texts]
+    rows = [{"text": text, "rank": (BLOCK, REVIEW, PASS).index(result["verdict"]), "hits": result["hits"]} for text, result in results]
+    told = pl.DataFrame(rows, infer_schema_length=None).lazy()
+    rows = items.lazy()
+    for name in ("title", "detail_text"):
+        rows = rows.join(told.select(C("text").alias(name), C("rank").alias(f"{name}_rank"), C("hits").alias(f"{name}_hits")), on=name, how="left")
+    blank = [C(name).str.replace_all(r"<[^>]*>|&nbsp;", "").str.strip_chars().fill_null("") == "" for name in ("title", "detail_text")]
+    worst = pl.min_horizontal("title_rank", "detail_text_rank")
+    rows = rows.with_columns(rank=worst, verdict=worst.replace_strict({0: BLOCK, 1: REVIEW, 2: PASS}), blank=blank[0] | blank[1]).sort("shop", "rank", "item_id").collect().lazy()
+    counts = rows.group_by("shop").agg(on_sale=COUNT, scanned=count(~C("blank")), block=count(C("rank") == 0), review=count(C("rank") == 1))
+    return {"items": rows.filter(C("rank") < 2), "not_scanned": rows.filter("blank"), "verdicts": counts}
 
 
 @peer("customers.segment", "buyer_id", of="buyers")
