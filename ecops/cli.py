@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from ecops import data_verbs
+from ecops import data_verbs, finding_verbs
 from ecops.errors import BadCall, EcopsError, NotFound, NotRunning
 from ecops.home import SETTINGS, Home
 from ecops.terminal import ZONE, day_of, json_option, moment_of, now, open_store, out, pairs_of, say, table, with_store
@@ -72,20 +72,26 @@ def up(demo: bool, home: Path | None, port: int, no_browser: bool) -> None:
 
 def _deploy(home: Home, store) -> dict[str, str]:
     from ecops.orchestration.api import PrefectUnreachable
-    from ecops.orchestration.deploy import Firing, deploy, phase_deployments
+    from ecops.orchestration.deploy import deploy, pause_removed, phase_deployments, routine
     from ecops.shelf import shelf
     from ecops.up import api_of
 
-    firings: dict[str, list] = {}
+    wanted, whole = phase_deployments(), True
     books = shelf(home.playbooks)
     for path in books.keys().values():
-        playbook, _ = books.check(path)
+        playbook, problems = books.check(path)
         if playbook and playbook.schedule:
-            given = {"playbook": playbook.playbook, "shops": playbook.schedule.shops}
-            firings.setdefault(playbook.phase, []).append(Firing(playbook.playbook, playbook.schedule.cron, playbook.timezone, given))
+            wanted.append(routine(playbook))
+        elif playbook is None:
+            say(f"{problems[0]} 它的计划保持原样 / its schedule stays as it is")
+            whole = False
     try:
         with api_of(home) as api:
-            return deploy(api, phase_deployments(firings))
+            done = deploy(api, wanted)
+            # a file that cannot be read for the moment is not a routine that was removed
+            for name in pause_removed(api, wanted) if whole else ():
+                say(f"{name} 已不在手册目录,计划已暂停 / is no playbook any more, its schedule is paused")
+            return done
     except PrefectUnreachable as error:
         raise NotRunning(f"Prefect at {home.prefect} does not answer; start everything with 'ecops up'.") from error
 
@@ -466,24 +472,40 @@ def playbook_coverage(as_json: bool) -> None:
 @click.argument("key")
 @click.option("--day", required=True, help="the day it is launched for, 2026-11-11")
 @click.option("--shops", default="all", show_default=True, help="a,b | all | tag:T")
-@click.option("--param", "params", multiple=True, help="name=value")
+@click.option("--param", "params", multiple=True, help="name=value, or name@shop=value, name@tag:T=value for some shops")
 @click.option("--anchor", "anchors", multiple=True, help="name=TIME")
+@click.option("--decline", multiple=True, help="a parameter or step that was learned and is not wanted; 'all' for all of them")
 @click.option("--by", default="cli", show_default=True, help="who launches")
 @json_option
 @with_store
-def launch(home: Home, store, key: str, day: str, shops: str, params: tuple[str, ...], anchors: tuple[str, ...], by: str, as_json: bool) -> None:
+def launch(home: Home, store, key: str, day: str, shops: str, params: tuple[str, ...], anchors: tuple[str, ...], decline: tuple[str, ...], by: str, as_json: bool) -> None:
     """Start a run of a playbook."""
     from ecops.service import launch as launching
+    from ecops.service.learning import words
     from ecops.shelf import shelf
 
-    ask = launching.Launch(shelf(home.playbooks).find(key), day_of(day), launching.pick_shops(store, shops), pairs_of(params, "param"), pairs_of(anchors, "anchor"))
+    for_all, for_some = _params(params)
+    ask = launching.Launch(shelf(home.playbooks).find(key), day_of(day), launching.pick_shops(store, shops), for_all, pairs_of(anchors, "anchor"), shop_params=for_some, decline=decline)
     done = launching.launch(store, ask, now(), by)
+    for learned in done.learned:
+        say(f"采用复盘结论 learned: {words(learned)};不采用 to decline it: --decline {learned.get('param') or learned['step']}")
     for warning in done.warnings:
         say(f"注意 warning: {warning}")
     flow_run = _tell_prefect(home, store, done.run, now())
     page = home.parts().get("web")
-    told = {"run": done.run, "playbook": done.playbook, "version": done.version, "digest": done.digest, "shops": done.shops, "steps": done.steps, "items": done.items, "prefect_flow_run": flow_run, "url": page and f"{page}/runs/{done.run}", "prefect_url": _prefect_url(home, store, done.run), "warnings": list(done.warnings)}
+    told = {"run": done.run, "playbook": done.playbook, "version": done.version, "digest": done.digest, "shops": done.shops, "steps": done.steps, "items": done.items, "prefect_flow_run": flow_run, "url": page and f"{page}/runs/{done.run}", "prefect_url": _prefect_url(home, store, done.run), "warnings": list(done.warnings), "learned": list(done.learned)}
     out(told, as_json, lambda: f"{done.run}  {done.playbook} v{done.version}: {done.shops} 店,{done.steps} 步,{done.items} 项  {told['url'] or ''}")
+
+
+def _params(words: tuple[str, ...]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """`name=value` for all shops, and by shop or tag those written `name@shop=value`."""
+    for_all, for_some = {}, {}
+    for name, value in pairs_of(words, "param").items():
+        name, at, whose = name.partition("@")
+        if at and not whose.strip():
+            raise BadCall(f"--param {name}@={value} names no shop; write {name}@shop={value} or {name}@tag:T={value}.")
+        (for_some.setdefault(whose, {}) if at else for_all)[name] = value
+    return for_all, for_some
 
 
 def _tell_prefect(home: Home, store, run: str, at: datetime) -> str | None:
@@ -821,7 +843,7 @@ def _lines(source: str) -> list[str]:
     return [line.removesuffix("\r") for line in source.removesuffix("\n").split("\n")] if source else []
 
 
-for verb in data_verbs.VERBS:
+for verb in (*data_verbs.VERBS, *finding_verbs.VERBS):
     cli.add_command(verb)
 
 

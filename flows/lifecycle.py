@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -18,6 +19,8 @@ from prefect.runtime import flow_run as this
 from prefect.states import Cancelled
 
 from ecops.calculate import calculate
+from ecops.engine.firing import moment_of
+from ecops.errors import BadCall, NotPossible
 from ecops.home import Home
 from ecops.orchestration.relay import flow_run_name
 from ecops.orchestration.worker import end_here, name_flow_run, run_step, sleep_until
@@ -81,9 +84,10 @@ async def waking(run: str | None, playbook: str | None = None, shops: str = "all
     """Take a run up; a scheduled firing, which has a playbook and no run yet, launches it first."""
     flow_run = str(this.id)
     if run is None:
-        run, held = await _thread(_launch_scheduled, playbook, shops, flow_run, this.scheduled_start_time)
-        if held != flow_run:
-            await end_here(flow_run, f"当天已启动为 {run} / launched for this day already as {run}")
+        fired = await _thread(_launch_scheduled, playbook, shops, flow_run, this.scheduled_start_time)
+        if fired.run is None or fired.flow_run != flow_run:
+            await end_here(flow_run, fired.why)
+        run = fired.run
         await name_flow_run(flow_run, await _thread(_name_of, run))
     awake = Waking(run, flow_run)
     await _thread(work.take_up, awake.store, run, awake.execution, datetime.now(UTC))
@@ -103,17 +107,36 @@ def _name_of(run: str) -> str:
     return flow_run_name(store, row)
 
 
-def _launch_scheduled(playbook: str, shops: str, flow_run: str, fired: datetime) -> tuple[str, str]:
-    """The run of this firing, and the flow run that carries it: launched once a day and set of shops, whatever fires."""
+@dataclass(frozen=True)
+class Fired:
+    """What came of a firing: the run and the flow run that carries it, or none; `why` this flow run may have nothing to do."""
+
+    run: str | None
+    flow_run: str | None
+    why: str
+
+
+def _launch_scheduled(playbook: str, shops: str, flow_run: str, fired: datetime) -> Fired:
+    """Launch what this firing stands for, once for its moment and set of shops, whatever fires."""
     home = Home.from_environment()
     store = _store(home.database_url)
     found = shelf(home.playbooks).find(playbook)
     now = datetime.now(UTC)
-    local = fired.astimezone(found.zone)
-    moment = f"{local:%Y-%m-%d}" if found.schedule is None or once_a_day(found.schedule.cron) else f"{local:%Y-%m-%d %H:%M}"
-    ask = launch.Launch(found, local.date(), launch.pick_shops(store, shops), key=f"{playbook}@{moment}@{_short(shops)}")
-    launched = launch.launch(store, ask, now, "schedule")
-    return launched.run, outbox.attach_first(store, launched.run, flow_run, now)
+    moment = moment_of(found, fired, now)
+    if moment is None:
+        return Fired(None, None, f"{fired.astimezone(found.zone):%Y-%m-%d %H:%M} 已错过,按手册略过 / missed and left out, as the playbook says")
+    local = moment.astimezone(found.zone)
+    name = f"{local:%Y-%m-%d}" if found.schedule is None or once_a_day(found.schedule.cron) else f"{local:%Y-%m-%d %H:%M}"
+    try:
+        keys = launch.pick_shops(store, shops)
+    except BadCall as reason:  # a home without such shops has nothing to do, every day again
+        return Fired(None, None, str(reason))
+    ask = launch.Launch(found, local.date(), keys, key=f"{playbook}@{name}@{_short(shops)}", firing=True)
+    try:
+        launched = launch.launch(store, ask, now, "schedule")
+    except NotPossible as reason:
+        return Fired(None, None, str(reason))
+    return Fired(launched.run, outbox.attach_first(store, launched.run, flow_run, now), f"已启动为 {launched.run} / launched already as {launched.run}")
 
 
 def _short(shops: str) -> str:

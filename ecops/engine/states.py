@@ -21,10 +21,15 @@ ITEM = {
     "skipped": {"open"},
     "withdrawn": set(),
 }
+FINDING = {
+    "accepted": {"declined", "withdrawn"},
+    "declined": {"accepted", "withdrawn"},
+    "withdrawn": {"accepted", "declined"},
+}
 STEP_FINISHED = frozenset({"done", "skipped"})
 STEP_ENDED = frozenset({"done", "skipped", "cancelled"})
 ITEM_CLOSED = frozenset({"done", "skipped"})
-TABLES = {"run": RUN, "step_run": STEP, "item": ITEM}
+TABLES = {"run": RUN, "step_run": STEP, "item": ITEM, "finding": FINDING}
 
 
 def sources(table: str, to: str) -> list[str]:

@@ -215,7 +215,7 @@ class PrefectApi:
         wish: dict[str, Any] = {"flow_runs": {"id": {"any_": [str(flow_run_id)]}}}
         if 0 < len(steps) <= PAGE:
             wish["task_runs"] = {"id": {"any_": [str(bar_id(flow_run_id, step)) for step in steps]}}
-        return {row["task_key"]: row for row in self._pages("/task_runs/filter", wish | {"sort": "ID_DESC"})}
+        return {row["task_key"]: row for row in self.pages("/task_runs/filter", wish | {"sort": "ID_DESC"})}
 
     def _put(self, run: str, bar: Bar, shown: Mapping[str, Any] | None) -> "_Put":
         state = _bar_state(bar)
@@ -224,7 +224,7 @@ class PrefectApi:
             if _shows(shown, state):
                 return _Put(bar, shown, shown["state"]["timestamp"], changed=True)
         if shown["name"] != bar.title:
-            self._request("PATCH", f"/task_runs/{shown['id']}", {"name": bar.title})
+            self.patch(f"/task_runs/{shown['id']}", {"name": bar.title})
         if _shows(shown, state):
             return _Put(bar, shown, shown["state"]["timestamp"], changed=False)
         # Forced, because people work while the flow run sleeps, and Prefect lets no task run while its flow does not.
@@ -249,7 +249,7 @@ class PrefectApi:
         found = self._artifact(flow_run_id, key)
         if found:
             if (found["data"], found["description"]) != (data, description):
-                self._request("PATCH", f"/artifacts/{found['id']}", {"data": data, "description": description})
+                self.patch(f"/artifacts/{found['id']}", {"data": data, "description": description})
             return found["id"]
         wish = {"key": key, "type": type, "data": data, "description": description, "flow_run_id": str(flow_run_id)}
         return self.post("/artifacts/", wish | ({"task_run_id": str(task_run_id)} if task_run_id else {}))["id"]
@@ -268,7 +268,12 @@ class PrefectApi:
         """The JSON that answers `body`; None where Prefect answers nothing."""
         return self._request("POST", path, body)
 
-    def _pages(self, path: str, wish: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    def patch(self, path: str, body: Any) -> None:
+        """Change what is at `path`."""
+        self._request("PATCH", path, body)
+
+    def pages(self, path: str, wish: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """All rows that a filter finds, page after page."""
         for page in range(50):  # 10,000 rows: more bars than Prefect's own graph draws
             rows = self.post(path, {**wish, "limit": PAGE, "offset": page * PAGE})
             yield from rows

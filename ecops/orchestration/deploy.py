@@ -1,15 +1,17 @@
-"""The work pool and one deployment per phase, named by module path, brought to Prefect without importing it."""
+"""The work pool, one deployment a phase and one a routine, named by module path, brought to Prefect without importing it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ecops.orchestration.api import PrefectApi, PrefectRefused
+from ecops.playbook.model import Playbook
 
 POOL = "ecops"
 WORKER_TYPE = "ecops-warm"
 DEPLOYMENT = "ecops"
 ATTEMPTS = 3
+ROUTINE, REMOVED = "routine", "removed"  # tags: of a playbook that launches itself; of one that is not in the folder any more
 
 PHASES: Mapping[str, str] = {
     phase: f"flows.{phase}.{phase}" for phase in ("preparation", "daily", "campaign", "review")
@@ -48,6 +50,8 @@ class Deployment:
     firings: Sequence[Firing] = ()
     tags: Sequence[str] = ("ecops",)
     parameters: Mapping[str, Any] = field(default_factory=dict)  # name -> JSON Schema, the form in Prefect's UI
+    given: Mapping[str, Any] = field(default_factory=dict)  # values that a flow run has unless told otherwise
+    description: str | None = None
 
     @property
     def full_name(self) -> str:
@@ -60,19 +64,42 @@ def deployment_of(phase: str) -> str:
     return f"{phase}/{DEPLOYMENT}"
 
 
-def phase_deployments(firings: Mapping[str, Sequence[Firing]] | None = None) -> list[Deployment]:
-    """The deployments of the four phases, with the schedules given by phase."""
-    given = firings or {}
-    return [Deployment(phase, entrypoint, firings=given.get(phase, ())) for phase, entrypoint in PHASES.items()]
+def phase_deployments() -> list[Deployment]:
+    """The deployments of the four phases, which launches use."""
+    return [Deployment(phase, entrypoint) for phase, entrypoint in PHASES.items()]
+
+
+def routine(playbook: Playbook) -> Deployment:
+    """The deployment of a playbook that launches itself: its schedule, and what a quick run in Prefect's pages is given."""
+    given = {"playbook": playbook.playbook, "shops": playbook.schedule.shops}
+    firing = Firing(playbook.playbook, playbook.schedule.cron, playbook.timezone)
+    # a playbook may be called as the phases' own deployments are
+    name = playbook.playbook if playbook.playbook != DEPLOYMENT else f"{DEPLOYMENT}-{ROUTINE}"
+    title = f"{playbook.title.zh} / {playbook.title.en}"
+    return Deployment(playbook.phase, PHASES[playbook.phase], name, (firing,), ("ecops", ROUTINE), given=given, description=title)
 
 
 def deploy(api: PrefectApi, deployments: Sequence[Deployment], pool: str = POOL) -> dict[str, str]:
-    """Make Prefect have exactly these, and say what changed nothing to nobody: deployment ids by full name.
+    """Make Prefect have these: deployment ids by full name.
 
     Writes only what differs, so a schedule that has not changed keeps the flow runs it has already laid out.
     """
     ensure_pool(api, pool)
     return {wanted.full_name: _ensure_deployment(api, wanted, pool) for wanted in deployments}
+
+
+def pause_removed(api: PrefectApi, deployments: Sequence[Deployment]) -> list[str]:
+    """Pause the routines that Prefect has and nobody wants any more; their full names. Flow runs laid out for them are taken away."""
+    wanted = {one.full_name for one in deployments}
+    names = {row["id"]: row["name"] for row in api.pages("/flows/filter", {})}
+    paused = []
+    for row in api.pages("/deployments/filter", {"deployments": {"tags": {"all_": ["ecops", ROUTINE]}}}):
+        full_name = f"{names[row['flow_id']]}/{row['name']}"
+        if full_name not in wanted and REMOVED not in row["tags"]:
+            api.post(f"/deployments/{row['id']}/pause_deployment", {})
+            api.patch(f"/deployments/{row['id']}", {"tags": [*row["tags"], REMOVED]})
+            paused.append(full_name)
+    return paused
 
 
 def ensure_pool(api: PrefectApi, pool: str = POOL) -> None:
@@ -101,7 +128,10 @@ def _ensure_deployment(api: PrefectApi, wanted: Deployment, pool: str) -> str:
             return found["id"]
         try:
             flow = api.post("/flows/", {"name": wanted.flow})
-            return api.post("/deployments/", _wish(wanted, flow["id"], pool))["id"]
+            written = api.post("/deployments/", _wish(wanted, flow["id"], pool))["id"]
+            if found and REMOVED in found["tags"]:  # what the user paused stays paused, what its removal paused does not
+                api.post(f"/deployments/{written}/resume_deployment", {})
+            return written
         except PrefectRefused as refusal:
             # 409: a try that was answered "busy" had landed half or in whole, or somebody else writes the same; look again.
             if refusal.status != 409 or not left:
@@ -117,6 +147,8 @@ def _wish(wanted: Deployment, flow_id: str, pool: str) -> dict[str, Any]:
         "work_pool_name": pool,
         "tags": list(wanted.tags),
         "schedules": [firing.as_prefect() for firing in wanted.firings],
+        "parameters": dict(wanted.given),
+        "description": wanted.description,
         "parameter_openapi_schema": {"type": "object", "properties": dict(wanted.parameters)},
         "enforce_parameter_schema": False,
     }
@@ -127,6 +159,8 @@ def _agrees(found: Mapping[str, Any], wanted: Deployment, pool: str) -> bool:
         found["entrypoint"] == wanted.entrypoint
         and found["work_pool_name"] == pool
         and sorted(found["tags"]) == sorted(wanted.tags)
+        and found["parameters"] == dict(wanted.given)
+        and found["description"] == wanted.description
         and found["parameter_openapi_schema"].get("properties") == dict(wanted.parameters)
         and sorted(map(_line, found["schedules"])) == sorted(_line(firing.as_prefect()) for firing in wanted.firings)
     )

@@ -1,6 +1,10 @@
 """Cron lines of schedules: minute, hour, day of the month, month, weekday; read by Prefect, which says what is wrong too late."""
 
 import re
+from datetime import date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from ecops.playbook.dates import from_the_wall, on_the_wall
 
 _MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
 _WEEKDAYS = {name: number for number, name in enumerate("sun mon tue wed thu fri sat".split())}
@@ -25,6 +29,33 @@ def once_a_day(line: str) -> bool:
     """Whether a line fires at most once a day."""
     minutes, hours = (_numbers(word, *field) for word, field in zip(line.split()[:2], _FIELDS[:2], strict=True))
     return len(minutes) == len(hours) == 1
+
+
+def last_firing(line: str, at: datetime, zone: ZoneInfo) -> datetime | None:
+    """The newest moment, `at` or before, at which the line fires by the wall clock of the zone; None within ten years."""
+    minutes, hours, *_ = fields = [_numbers(word, *field) for word, field in zip(line.split(), _FIELDS, strict=True)]
+    wall = on_the_wall(at, zone)
+    times = sorted((time(hour, minute) for hour in hours for minute in minutes), reverse=True)
+    for days in range(_TEN_YEARS):
+        day = wall.date() - timedelta(days=days)
+        if not _on(line, fields, day):
+            continue
+        for clock in times:
+            moment = datetime.combine(day, clock)
+            if moment <= wall:
+                return from_the_wall(moment, zone)
+    return None
+
+
+_TEN_YEARS = 3653
+
+
+def _on(line: str, fields: list[set[int]], day: date) -> bool:
+    """Whether a line fires on a day: where both day of the month and weekday are named, one of them is enough."""
+    _, _, days, months, weekdays = fields
+    by_day, by_weekday = day.day in days, bool({day.isoweekday(), day.isoweekday() % 7} & weekdays)
+    named = [word != "*" for word in line.split()]
+    return day.month in months and (by_day or by_weekday if named[2] and named[4] else by_day and by_weekday)
 
 
 def _numbers(word: str, field: str, lowest: int, highest: int, names: dict[str, int]) -> set[int]:

@@ -126,10 +126,20 @@ def comparable(playbook: Playbook, params: Mapping[str, Any]) -> dict[str, Any]:
 
 def read_params(playbook: Playbook, given: Mapping[str, Any]) -> dict[str, Any]:
     """All parameters of a launch, defaults filled in; null where an optional one has none. Raises BadCall."""
+    _refuse_unknown(playbook, given)
+    return {name: _read(playbook, name, param, given) for name, param in playbook.params.items()}
+
+
+def read_some(playbook: Playbook, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters that are given, and no others. Raises BadCall."""
+    _refuse_unknown(playbook, given)
+    return {name: _read(playbook, name, playbook.params[name], given) for name in given}
+
+
+def _refuse_unknown(playbook: Playbook, given: Mapping[str, Any]) -> None:
     if unknown := set(given) - set(playbook.params):
         known = ", ".join(playbook.params) or "none"
         raise BadCall(f"{playbook.playbook} has no parameter {', '.join(sorted(unknown))}; it knows: {known}.")
-    return {name: _read(playbook, name, param, given) for name, param in playbook.params.items()}
 
 
 def _read(playbook: Playbook, name: str, param: Param, given: Mapping[str, Any]) -> Any:

@@ -16,8 +16,10 @@ from ecops.playbook.check import needs_of
 from ecops.playbook.model import Each, Playbook, Step
 from ecops.playbook.params import comparable
 from ecops.playbook.template import BadTemplate, evaluate, render
+from ecops.service.findings import proposal
 from ecops.service.frozen import frozen
 from ecops.service.lines import item_row
+from ecops.service.values import Values
 from ecops.store import tables as t
 from ecops.store.tx import Tx, chunks
 
@@ -91,7 +93,7 @@ def arm(tx: Tx, playbook: Playbook, step: Step, rows: Sequence, due: datetime | 
 def _each_items(tx: Tx, run, playbook: Playbook, step: Step, rows: list, due: datetime | None) -> None:
     """A row of the outcome's list becomes an item; an empty list has nothing to ask, an unknown one asks a person."""
     outcomes = _outcomes(tx, run.run, step.checklist.step)
-    base = {"params": run.params, "anchors": run.anchors}
+    values = Values(tx, run.run, run.params)
     shops = _shop_inputs(tx, [row.shop for row in rows])
     new, empty = [], []
     for row in rows:
@@ -99,7 +101,7 @@ def _each_items(tx: Tx, run, playbook: Playbook, step: Step, rows: list, due: da
         if outcome is None or outcome.status != "ok":
             new.append((row, [(UNKNOWN_KEY, *_by_hand(step))]))
         elif listed := outcome.lists.get(step.checklist.list, []):
-            new.append((row, _each_titles(step, listed, base | {"shop": shops[row.shop]})))
+            new.append((row, _each_titles(step, listed, {"params": values.of(row.shop), "anchors": run.anchors, "shop": shops[row.shop]})))
         else:
             empty.append(row)
     insert_items(tx, step, playbook.role_of(step), new, due, step.checklist.evidence.model_dump(mode="json"))
@@ -110,12 +112,13 @@ def _by_hand(step: Step) -> tuple[str, str]:
     return f"上一步没有给出名单,请人工确定:{step.title.zh if step.title else step.id}", f"The step before gave no list; decide by hand: {step.title.en if step.title else step.id}"
 
 
-def _each_titles(step: Step, listed: Sequence[Mapping[str, Any]], inputs: dict) -> list[tuple[str, str, str]]:
+def _each_titles(step: Step, listed: Sequence[Mapping[str, Any]], inputs: dict) -> list[tuple]:
     titles = []
     for index, row in enumerate(listed):
         with_it = inputs | {"it": row}
         key = row.get(step.checklist.key)
-        titles.append((f"{index + 1 if key is None else key}"[:KEY_LENGTH], _said(step.checklist.item.zh, with_it), _said(step.checklist.item.en, with_it)))
+        line = (f"{index + 1 if key is None else key}"[:KEY_LENGTH], _said(step.checklist.item.zh, with_it), _said(step.checklist.item.en, with_it))
+        titles.append((*line, proposal(step.checklist.learn, row, with_it)) if step.checklist.learn else line)
     return titles
 
 
@@ -128,14 +131,14 @@ def _said(source: str, inputs: dict) -> str:
 
 
 def insert_items(tx: Tx, step: Step, role: str, new: Sequence[tuple[Any, list]], due: datetime | None, evidence: dict) -> None:
-    """Open items of steps: `new` pairs a step run with (key, zh, en) of its lines."""
+    """Open items of steps: `new` pairs a step run with (key, zh, en), and the finding where it puts one, of its lines."""
     count = sum(len(lines) for _, lines in new)
     if not count:
         return
     ids = iter(tx.numbers("item", count))
     for row, lines in new:
         unique = list({line[0]: line for line in lines}.values())
-        tx.add(t.item, [item_row(next(ids), row.id, row.run, row.step, row.shop, position, key, zh, en, role, "open", due, evidence) for position, (key, zh, en) in enumerate(unique)])
+        tx.add(t.item, [item_row(next(ids), row.id, row.run, row.step, row.shop, position, key, zh, en, role, "open", due, evidence, *finding) for position, (key, zh, en, *finding) in enumerate(unique)])
         tx.connection.execute(update(t.step_run).where(t.step_run.c.id == row.id).values(items_total=t.step_run.c.items_total + len(unique)))
 
 
@@ -164,7 +167,7 @@ def _free(tx: Tx, playbook: Playbook, done: Step, rows: list) -> None:
 def inputs_of(tx: Tx, run, playbook: Playbook, shop: str) -> dict:
     """What a condition may name: params, shop, anchors, and the outcomes of the shop's steps (by id, `-` or `_`)."""
     return {
-        "params": comparable(playbook, run.params),
+        "params": comparable(playbook, Values(tx, run.run, run.params).of(shop)),
         "anchors": run.anchors,
         "shop": _shop_inputs(tx, [shop])[shop],
         "steps": _step_inputs(tx, run.run, shop),

@@ -7,6 +7,7 @@ from sqlalchemy import delete, select
 from ecops.errors import BadCall, NotFound, NotPossible
 from ecops.playbook.model import Playbook
 from ecops.service.advance import advance, finish
+from ecops.service.findings import judged
 from ecops.service.frozen import frozen
 from ecops.store import tables as t
 from ecops.store.database import Store
@@ -26,6 +27,8 @@ def decide(store: Store, step_run: int, by: str, verdict: str, note: str | None,
             raise BadCall("A rejection needs a reason.")
         if row.state != "open" or row.run_state != "active":
             raise NotPossible(f"The gate {row.step} is {row.state if row.run_state == 'active' else 'part of a run that is ' + row.run_state}; nothing was changed.", {"step_run": step_run, "state": row.state})
+        if verdict == "approve" and (known := judged(tx, row.run)) < (wanted := playbook.step(row.step).approval.findings):
+            raise NotPossible(f"The gate {row.step} opens when {wanted} findings were accepted or declined, so far {known}; state one with 'ecops finding add {row.run}', or close those that wait.", {"step_run": step_run, "state": row.state})
         _write(tx, row, by, role, verdict, note)
         if verdict == "approve" and _approvals(tx, step_run) >= playbook.step(row.step).approval.quorum:
             finish(tx, playbook, [row], "done", "step.done")

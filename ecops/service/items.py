@@ -10,6 +10,8 @@ from sqlalchemy import Connection, select, update
 from ecops.errors import BadCall, NotFound, NotPossible
 from ecops.playbook.model import Evidence
 from ecops.service.advance import advance, finish
+from ecops.service.findings import judge
+from ecops.service.freezes import open_with_reason
 from ecops.service.frozen import frozen
 from ecops.store import tables as t
 from ecops.store.database import Store
@@ -47,6 +49,7 @@ def complete(store: Store, item: int, by: str, proof: Proof, now: datetime) -> T
         _known(tx, by)
         if row.state == "open":
             _accept(Evidence.model_validate(row.evidence), proof)
+            open_with_reason(tx, row, proof.note)
         _close(tx, row, "done", "item.done", value=proof.value, link=proof.link, file=proof.file, note=proof.note)
     return Ticked(item, "done", True, by, now)
 
@@ -57,6 +60,8 @@ def skip(store: Store, item: int, by: str, reason: str, now: datetime) -> Ticked
         row = find(tx.connection, item, hold=True)
         _known(tx, by)
         _reason(reason)
+        if row.state == "open":
+            open_with_reason(tx, row, reason)
         _close(tx, row, "skipped", "item.skipped", note=reason)
     return Ticked(item, "skipped", True, by, now)
 
@@ -72,6 +77,9 @@ def reopen(store: Store, item: int, by: str, reason: str, now: datetime) -> Tick
             raise NotPossible(f"Item {item} belongs to a step that is {step.state}; what follows has begun, so it stays as it is.", as_json(row))
         if not tx.move_items([row], "open", "item.reopened", {"reason": reason}, closed_by=None, closed_at=None):
             raise _too_late(find(tx.connection, item))
+        open_with_reason(tx, row, reason)
+        if row.finding:
+            judge(tx, row, "open", None, reason)
         tx.connection.execute(update(t.step_run).where(t.step_run.c.id == row.step_run).values(items_done=t.step_run.c.items_done - 1))
         tx.redraw(row.run, row.step)
     return Ticked(item, "open", True, by, now)
@@ -110,6 +118,8 @@ def _close(tx: Tx, row, to: str, what: str, **values: Any) -> None:
     detail = {name: value for name, value in values.items() if value is not None}
     if not tx.move_items([row], to, what, detail, closed_by=tx.actor, closed_at=tx.now, **values):
         raise _too_late(find(tx.connection, row.id))
+    if row.finding:
+        judge(tx, row, to, values.get("value"), values.get("note"))
     counted = update(t.step_run).where(t.step_run.c.id == row.step_run).values(items_done=t.step_run.c.items_done + 1)
     step = tx.one(counted.returning(t.step_run))
     if step.state == "open" and step.items_done >= step.items_total:

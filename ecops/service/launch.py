@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -12,12 +12,15 @@ from sqlalchemy.exc import IntegrityError
 from ecops.engine.plan import Plan, StepPlan, make_plan
 from ecops.errors import BadCall, NotFound
 from ecops.playbook.library import digest
-from ecops.playbook.model import Each, Playbook
-from ecops.playbook.params import read_params
+from ecops.playbook.model import Evidence, Playbook
+from ecops.playbook.params import read_params, read_some
 from ecops.playbook.template import BadTemplate, fill, render
 from ecops.playbook.texts import TITLE_LENGTH
 from ecops.service.advance import advance
+from ecops.service.findings import in_force
+from ecops.service.learning import Taken, take
 from ecops.service.lines import item_row
+from ecops.service.routine import take_over
 from ecops.service.shops import ALL
 from ecops.store import tables as t
 from ecops.store.database import Store
@@ -28,7 +31,10 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 
 @dataclass(frozen=True)
 class Launch:
-    """What is asked for. `shops` holds keys; `key` makes a repeated launch (a schedule's firing) find the first one."""
+    """What is asked for. `shops` holds keys; `key` makes a repeated launch find the first one. A `firing` of a schedule takes the place of the
+    unfinished firings before it. `shop_params`: parameters by shop or `tag:T`. `decline`: what was learned and is not wanted, by the name of its
+    parameter or step, or `all`.
+    """
 
     playbook: Playbook
     day: date
@@ -36,6 +42,9 @@ class Launch:
     params: Mapping[str, Any] = field(default_factory=dict)
     anchors: Mapping[str, str] = field(default_factory=dict)
     key: str | None = None
+    firing: bool = False
+    shop_params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    decline: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,7 @@ class Launched:
     steps: int
     items: int
     warnings: tuple[str, ...] = ()
+    learned: tuple[dict, ...] = ()
 
 
 def pick_shops(store: Store, words: str) -> list[str]:
@@ -82,18 +92,52 @@ def launch(store: Store, ask: Launch, now: datetime, by: str) -> Launched:
 
 
 def _launch(store: Store, ask: Launch, now: datetime, by: str) -> Launched:
-    params = read_params(ask.playbook, ask.params)
     plan = make_plan(ask.playbook, ask.day, now, ask.anchors)
     with store.write(now, by) as tx:
         if found := _launched_before(tx, ask.key):
             return found
+        if ask.firing:
+            ask = replace(ask, shops=take_over(tx, ask.playbook.playbook, ask.day, ask.shops))
         shops = _shops(tx, ask.shops)
-        run = _insert_run(tx, ask, plan, params, len(shops))
-        steps, items = _insert_steps(tx, ask.playbook, run, plan, shops, {"params": params, "anchors": anchor_texts(plan)})
+        taken = take(ask.playbook, in_force(tx.connection, ask.playbook.playbook, ask.shops), ask.params, ask.decline)
+        params = read_params(ask.playbook, taken.params | ask.params)
+        own = _own_params(ask, shops, taken, params)
+        run = _insert_run(tx, ask, plan, params, own)
+        steps, items = _insert_steps(tx, ask.playbook, run, plan, shops, Filled(params, own, anchor_texts(plan), taken.items))
         tx.event("run.launched", run=run, detail={"playbook": ask.playbook.playbook, "shops": len(shops), "steps": steps, "items": items})
+        if taken.told:
+            tx.event("run.learned", run=run, detail={"learned": taken.told})
         advance(tx, run)
-        warnings = tuple(_warnings(tx, ask.playbook, plan, now))
-    return Launched(run, ask.playbook.playbook, ask.playbook.version, digest(ask.playbook), len(shops), steps, items, warnings)
+        warnings = (*taken.warnings, *_warnings(tx, ask.playbook, plan, now))
+    return Launched(run, ask.playbook.playbook, ask.playbook.version, digest(ask.playbook), len(shops), steps, items, warnings, tuple(taken.told))
+
+
+@dataclass(frozen=True)
+class Filled:
+    """What the texts of a launch are filled in with: parameters for all and, where they differ, by shop; anchors; items learned, by step."""
+
+    params: Mapping[str, Any]
+    own: Mapping[str, Mapping[str, Any]]
+    anchors: Mapping[str, str]
+    learned: Mapping[str, Sequence]
+
+    def inputs(self, shop: str = "") -> dict[str, Any]:
+        """What a text of this shop may name, but for the shop itself."""
+        return {"params": {**self.params, **self.own.get(shop, {})}, "anchors": self.anchors}
+
+
+def _own_params(ask: Launch, shops: list[dict], taken: Taken, params: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Parameters of single shops where they differ from those of all: learned, by tag, by name, the later over the earlier."""
+    own: dict[str, dict[str, Any]] = {shop["key"]: dict(taken.by_shop.get(shop["key"], {})) for shop in shops}
+    for words in sorted(ask.shop_params, key=lambda words: not words.startswith("tag:")):
+        picked = [shop["key"] for shop in shops if words == shop["key"] or words.startswith("tag:") and words.removeprefix("tag:") in shop["tags"]]
+        if not picked:
+            raise BadCall(f"No shop of this launch is {words}; --param name@shop=value names one of --shops, or name@tag:T=value a tag of theirs.")
+        read = read_some(ask.playbook, ask.shop_params[words])
+        for key in picked:
+            own[key] |= read
+    differing = {key: {name: value for name, value in values.items() if params[name] != value} for key, values in own.items()}
+    return {key: values for key, values in differing.items() if values}
 
 
 def _launched_before(tx: Tx, key: str | None) -> Launched | None:
@@ -106,7 +150,7 @@ def _shops(tx: Tx, keys: Sequence[str]) -> list[dict]:
     return [rows[key] for key in keys]
 
 
-def _insert_run(tx: Tx, ask: Launch, plan: Plan, params: dict, shops: int) -> str:
+def _insert_run(tx: Tx, ask: Launch, plan: Plan, params: dict, own: Mapping[str, Mapping[str, Any]]) -> str:
     playbook, mark = ask.playbook, digest(ask.playbook)
     tx.add_new(t.definition, [{"digest": mark, "body": playbook.model_dump_json(by_alias=True)}])
     run = "".join(secrets.choice(_LETTERS) for _ in range(8))
@@ -114,10 +158,10 @@ def _insert_run(tx: Tx, ask: Launch, plan: Plan, params: dict, shops: int) -> st
     tx.add(t.run, [{
         "run": run, "playbook": playbook.playbook, "version": playbook.version, "digest": mark, "phase": playbook.phase,
         "title_zh": render(playbook.title.zh, inputs)[:TITLE_LENGTH], "title_en": render(playbook.title.en, inputs)[:TITLE_LENGTH], "day": ask.day.isoformat(),
-        "anchors": anchor_texts(plan), "params": params, "shops": shops, "state": "active",
-        "launched_by": tx.actor, "launched_at": tx.now, "launch_key": ask.key, "follows": int(playbook.then is not None),
+        "anchors": anchor_texts(plan), "params": params, "shops": len(ask.shops), "state": "active",
+        "launched_by": tx.actor, "launched_at": tx.now, "launch_key": ask.key, "scheduled": int(ask.firing), "follows": int(playbook.then is not None),
     }])  # fmt: skip
-    tx.add(t.run_shop, [{"run": run, "shop": shop} for shop in ask.shops])
+    tx.add(t.run_shop, [{"run": run, "shop": shop, "params": own.get(shop, {})} for shop in ask.shops])
     return run
 
 
@@ -126,20 +170,21 @@ def anchor_texts(plan: Plan) -> dict[str, str]:
     return {name: at.isoformat() for name, at in plan.anchors.items()}
 
 
-def _insert_steps(tx: Tx, playbook: Playbook, run: str, plan: Plan, shops: list[dict], inputs: dict) -> tuple[int, int]:
+def _insert_steps(tx: Tx, playbook: Playbook, run: str, plan: Plan, shops: list[dict], filled: Filled) -> tuple[int, int]:
     """One row a step and shop (one a step where the work is the run's), its checklist's lines beside it."""
     per_shop = {step.step.id: step.step.per_shop for step in plan.steps}
     everyone = [{"key": "", "name": "", "platform": "", "tags": []}]
     total_steps = total_items = 0
     for step_plan in plan.steps:
-        fill(step_plan.step.with_, inputs)  # what a task cannot be asked with is said now, not in the night
+        for shop in ("", *filled.own):
+            fill(step_plan.step.with_, filled.inputs(shop))  # what a task cannot be asked with is said now, not in the night
         whose = shops if per_shop[step_plan.step.id] else everyone
         waits = sum(len(shops) if per_shop[need] and not per_shop[step_plan.step.id] else 1 for need in step_plan.needs)
-        lines = [] if isinstance(step_plan.step.checklist, Each) else (step_plan.step.checklist or [])
         ids = tx.numbers("step_run", len(whose))
-        tx.add(t.step_run, [_step_row(run, step_plan, number, shop["key"], waits, len(lines)) for number, shop in zip(ids, whose, strict=True)])
+        lists = [_lines(playbook, step_plan, shop, filled) for shop in whose]
+        tx.add(t.step_run, [_step_row(run, step_plan, number, shop["key"], waits, len(lines)) for number, shop, lines in zip(ids, whose, lists, strict=True)])
         total_steps += len(whose)
-        total_items += _insert_items(tx, playbook, run, step_plan, lines, list(zip(ids, whose, strict=True)), inputs)
+        total_items += _insert_items(tx, run, step_plan, list(zip(ids, whose, lists, strict=True)))
         tx.redraw(run, step_plan.step.id)
     return total_steps, total_items
 
@@ -153,17 +198,24 @@ def _step_row(run: str, plan: StepPlan, number: int, shop: str, waits: int, item
     }  # fmt: skip
 
 
-def _insert_items(tx: Tx, playbook: Playbook, run: str, plan: StepPlan, lines, whose: list[tuple[int, dict]], inputs: dict) -> int:
-    if not lines:
-        return 0
-    ids = iter(tx.numbers("item", len(lines) * len(whose)))
-    rows = []
-    for step_run, shop in whose:
-        named = inputs | {"shop": shop}
-        for position, line in enumerate(lines):
-            rows.append(item_row(next(ids), step_run, run, plan.step.id, shop["key"], position, line.id or f"{position + 1}",
-                                 render(line.title.zh, named), render(line.title.en, named), line.role or playbook.role_of(plan.step),
-                                 "planned", plan.due, line.evidence.model_dump(mode="json")))  # fmt: skip
+def _lines(playbook: Playbook, plan: StepPlan, shop: dict, filled: Filled) -> list[tuple]:
+    """The lines of a shop's checklist, filled in, and what was learned for it: (key, zh, en, role, evidence)."""
+    step = plan.step
+    if not isinstance(step.checklist, tuple):
+        return []
+    named, role = filled.inputs(shop["key"]) | {"shop": shop}, playbook.role_of(step)
+    lines = [(line.id or f"{place + 1}", render(line.title.zh, named), render(line.title.en, named), line.role or role, line.evidence) for place, line in enumerate(step.checklist)]
+    learned = [row for row in filled.learned.get(step.id, ()) if not step.per_shop or row.shop in ("", shop["key"])]
+    return lines + [(f"learned-{row.id}", f"上次复盘:{row.item_zh}", f"Learned last time: {row.item_en}", role, Evidence()) for row in learned]
+
+
+def _insert_items(tx: Tx, run: str, plan: StepPlan, whose: list[tuple[int, dict, list[tuple]]]) -> int:
+    ids = iter(tx.numbers("item", count) if (count := sum(len(lines) for *_, lines in whose)) else ())
+    proofs = {line[-1]: line[-1].model_dump(mode="json") for *_, lines in whose for line in lines}
+    rows = [
+        item_row(next(ids), step_run, run, plan.step.id, shop["key"], position, key, zh, en, role, "planned", plan.due, proofs[evidence])
+        for step_run, shop, lines in whose for position, (key, zh, en, role, evidence) in enumerate(lines)
+    ]  # fmt: skip
     for start in range(0, len(rows), 20_000):
         tx.add(t.item, rows[start : start + 20_000])
     return len(rows)

@@ -9,12 +9,11 @@ from datetime import datetime
 
 from sqlalchemy import func, select, update
 
-from ecops.engine.states import STEP_ENDED
 from ecops.errors import BadCall, NotFound, NotPossible
 from ecops.service.advance import advance
+from ecops.service.ending import cancel_run
 from ecops.store import tables as t
 from ecops.store.database import Store
-from ecops.store.tx import Tx, chunks
 
 BATCH = 500
 logger = logging.getLogger("ecops.sweep")
@@ -92,14 +91,5 @@ def cancel(store: Store, run: str, by: str, reason: str, now: datetime) -> None:
         row = tx.lock_run(run, alone=True)
         if row is None:
             raise NotFound(f"There is no run {run}; 'ecops runs' lists them.")
-        if not tx.move_run(run, "cancelled", ended_at=now):
+        if not cancel_run(tx, run, reason):
             raise NotPossible(f"The run {run} is {row.state} since {row.ended_at.isoformat()}; nothing was changed.")
-        _cancel_steps(tx, run)
-        tx.event("run.cancelled", run=run, detail={"reason": reason})
-
-
-def _cancel_steps(tx: Tx, run: str) -> None:
-    rows = tx.all(select(t.step_run).where(t.step_run.c.run == run, t.step_run.c.state.not_in(STEP_ENDED)))
-    for part in chunks(rows):
-        tx.move_steps(part, "cancelled", "step.cancelled", completed_at=tx.now)
-    tx.connection.execute(update(t.item).where(t.item.c.run == run, t.item.c.state.in_(("planned", "open"))).values(state="withdrawn"))

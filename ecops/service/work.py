@@ -17,6 +17,7 @@ from ecops.playbook.model import Playbook, Step
 from ecops.playbook.template import fill
 from ecops.service.advance import UNKNOWN_KEY, advance, arm, finish, insert_items
 from ecops.service.frozen import frozen
+from ecops.service.values import Values
 from ecops.store import tables as t
 from ecops.store.database import Store
 from ecops.store.tx import Tx, chunks
@@ -94,15 +95,23 @@ def claim(store: Store, run: str, execution: str, now: datetime, stage: str | No
         step = frozen(tx.connection, row.digest).step(first.step)
         same = query.where(t.step_run.c.step == first.step)
         rows = tx.all(same.where(t.step_run.c.start_at == first.start_at) if step.every else same)
-        claimed = tx.move_steps(rows, "running", "step.running", attempt=execution)
-        return _work(tx, row, step, claimed, execution)
+        values = Values(tx, run, row.params)
+        given = _given(step, row, values.of(first.shop))
+        # shops whose parameters differ in what this step is given are calculated by themselves
+        alike = [one for one in rows if _given(step, row, values.of(one.shop)) == given] if values.own else rows
+        claimed = tx.move_steps(alike, "running", "step.running", attempt=execution)
+        return _work(tx, row, step, claimed, execution, given)
 
 
-def _work(tx: Tx, run, step: Step, rows: list, execution: str) -> Work:
+def _given(step: Step, run, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What a step's task is given; a parameter without a value is left to the task's own default."""
+    return {name: value for name, value in fill(step.with_, {"params": params, "anchors": run.anchors}).items() if value is not None}
+
+
+def _work(tx: Tx, run, step: Step, rows: list, execution: str, given: dict[str, Any]) -> Work:
     playbook = frozen(tx.connection, run.digest)
     everyone = [row.shop for row in tx.all(select(t.run_shop.c.shop).where(t.run_shop.c.run == run.run).order_by(t.run_shop.c.shop))]
     shops = tuple(row.shop for row in rows) if step.per_shop else tuple(everyone)
-    given = {name: value for name, value in fill(step.with_, {"params": run.params, "anchors": run.anchors}).items() if value is not None}
     return Work(
         run.run, execution, step.id, step.stage, step.task, step.title.zh if step.title else step.id, given, shops,
         tuple((row.id, row.shop) for row in rows), rows[0].start_at if step.every else tx.now,

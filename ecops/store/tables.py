@@ -86,6 +86,7 @@ run = Table(
     Column("launched_at", Instant, nullable=False),
     Column("ended_at", Instant),
     Column("launch_key", String(200), unique=True),  # a schedule's firing launches once
+    Column("scheduled", Integer, nullable=False, server_default=text("0")),  # 1: a firing of a schedule
     Column("prefect_flow_run", String(36)),
     Column("follows", Integer, nullable=False, server_default=text("0")),  # 1: another playbook follows its end
     Column("closed_in_prefect", Integer, nullable=False, server_default=text("0")),
@@ -100,6 +101,7 @@ run_shop = Table(
     "run_shop", metadata,
     Column("run", ForeignKey("run.run"), primary_key=True),
     Column("shop", ForeignKey("shop.shop"), primary_key=True),
+    Column("params", JSON, nullable=False, server_default=text("'{}'")),  # where they differ from the run's
 )  # fmt: skip
 step_run = Table(
     "step_run", metadata,
@@ -154,6 +156,7 @@ item = Table(
     Column("note", Text),
     Column("closed_by", String(64)),
     Column("closed_at", Instant),
+    Column("finding", JSON(none_as_null=True)),  # what accepting it would change, and the facts it stands on
     Column("version", Integer, nullable=False),
     UniqueConstraint("step_run", "key"),
     CheckConstraint("state not in ('done', 'skipped') or (closed_by is not null and closed_at is not null)", name="closed"),
@@ -185,6 +188,42 @@ outcome = Table(
     Column("lists", JSON, nullable=False),
     UniqueConstraint("step_run", "round"),
     CheckConstraint("status in ('ok', 'unknown', 'failed')", name="status"),
+)  # fmt: skip
+finding = Table(  # what a review learned, once a person has judged it
+    "finding", metadata,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("run", ForeignKey("run.run"), nullable=False),
+    Column("item", ForeignKey("item.id"), unique=True),
+    Column("shop", String(64), nullable=False),  # '' for all
+    Column("title_zh", Text, nullable=False),
+    Column("title_en", Text, nullable=False),
+    Column("evidence", JSON, nullable=False),
+    Column("owner", String(64), nullable=False),
+    Column("due_at", Instant, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("decided_by", String(64), nullable=False),
+    Column("decided_at", Instant, nullable=False),
+    Column("reason", Text),
+    _states(states.FINDING),
+    Index("ix_finding_run", "run"),
+)  # fmt: skip
+learned = Table(  # what an accepted finding changes in later launches
+    "learned", metadata,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("finding", ForeignKey("finding.id"), nullable=False),
+    Column("playbook", String(64), nullable=False),
+    Column("shop", String(64), nullable=False),  # '' for all
+    Column("param", String(64)),
+    Column("value", Text),
+    Column("step", String(64)),
+    Column("item_zh", Text),
+    Column("item_en", Text),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant),  # null: in force
+    CheckConstraint("(param is null) <> (step is null)", name="one_change"),
+    CheckConstraint("(param is null) = (value is null) and (step is null) = (item_zh is null)", name="whole_change"),
+    Index("ix_learned_playbook", "playbook", sqlite_where=text("until is null"), postgresql_where=text("until is null")),
+    Index("uq_learned_param", "playbook", "shop", "param", unique=True, sqlite_where=text("until is null and param is not null"), postgresql_where=text("until is null and param is not null")),
 )  # fmt: skip
 event = Table(
     "event", metadata,

@@ -15,7 +15,8 @@ import pytest
 
 from ecops.orchestration.api import PrefectApi, PrefectRefused, PrefectUnreachable
 from ecops.orchestration.bars import STATES, Bar, bar_id
-from ecops.orchestration.deploy import Deployment, Firing, deploy, phase_deployments
+from ecops.orchestration.deploy import Deployment, deploy, pause_removed, phase_deployments, routine
+from ecops.playbook.model import Playbook
 from ecops.orchestration.server import free_port
 from tests.prefect_server import RunningPrefect, prefect, until  # noqa: F401
 
@@ -120,18 +121,36 @@ def test_a_locked_database_is_waited_for_but_not_for_ever(locked: tuple[str, int
 
 
 def test_deploying_twice_changes_nothing_and_a_new_schedule_one_thing(api: PrefectApi) -> None:
-    morning = Firing("morning", "0 9 * * *", "Asia/Shanghai", {"playbook": "morning"})
-    wanted = phase_deployments({"daily": [morning]})
+    wanted = [*phase_deployments(), routine(_daily("0 9 * * *"))]
     first = deploy(api, wanted)
-    before = api.get("/deployments/name/daily/ecops")
-    assert before["entrypoint"] == "flows.daily.daily"
+    before = api.get("/deployments/name/daily/dawn")
+    assert (before["entrypoint"], before["parameters"]) == ("flows.daily.daily", {"playbook": "dawn", "shops": "tag:early"})
     assert deploy(api, wanted) == first
-    assert api.get("/deployments/name/daily/ecops")["updated"] == before["updated"]
-    deploy(api, phase_deployments({"daily": [replace(morning, cron="30 8 * * *")]}))
-    schedules = api.get("/deployments/name/daily/ecops")["schedules"]
-    assert [(one["slug"], one["schedule"]["cron"], one["parameters"]) for one in schedules] == [
-        ("morning", "30 8 * * *", {"playbook": "morning"})
-    ]
+    assert api.get("/deployments/name/daily/dawn")["updated"] == before["updated"]
+    deploy(api, [routine(_daily("30 8 * * *"))])
+    schedules = api.get("/deployments/name/daily/dawn")["schedules"]
+    assert [(one["slug"], one["schedule"]["cron"], one["schedule"]["timezone"]) for one in schedules] == [("dawn", "30 8 * * *", "Asia/Shanghai")]
+
+
+def _daily(cron: str, key: str = "dawn") -> Playbook:
+    return Playbook.model_validate({
+        "playbook": key, "title": "Dawn", "phase": "daily", "schedule": {"cron": cron, "shops": "tag:early"},
+        "steps": [{"id": "look", "duty": "data", "milestone": True}],
+    })  # fmt: skip
+
+
+def test_a_routine_that_is_gone_is_paused_and_goes_on_when_it_is_back(api: PrefectApi) -> None:
+    dusk = routine(_daily("0 21 * * *", "dusk"))
+    deploy(api, [dusk])
+    assert "daily/dusk" in pause_removed(api, phase_deployments())
+    assert api.get("/deployments/name/daily/dusk")["paused"]
+    assert "daily/dusk" not in pause_removed(api, phase_deployments())
+    deploy(api, [dusk])
+    found = api.get("/deployments/name/daily/dusk")
+    assert (found["paused"], sorted(found["tags"])) == (False, ["ecops", "routine"])
+    api.post(f"/deployments/{found['id']}/pause_deployment", {})
+    deploy(api, [routine(_daily("0 22 * * *", "dusk"))])
+    assert api.get("/deployments/name/daily/dusk")["paused"], "what a person paused stays paused"
 
 
 def test_the_same_key_is_the_same_flow_run(api: PrefectApi) -> None:
