@@ -143,24 +143,28 @@ def test_a_task_that_breaks_asks_a_person_and_fails_no_flow_run(system, tmp_path
     until(lambda: system.flow_state(flow_run) == "COMPLETED", 40, "the flow run to complete")
 
 
-def test_a_routine_fires_once_a_day_and_set_of_shops(system):
-    day = datetime(2031, 5, 6, 9, tzinfo=UTC)
-    wishes = [(day, "all"), (day, "all"), (day + timedelta(minutes=5), "all"), (day, "demo"), (day - timedelta(days=1), "all")]
+def test_a_routine_fires_once_a_day_and_takes_the_place_of_the_day_before(system):
+    day = datetime(2031, 5, 5, 19, tzinfo=UTC)  # 3 o'clock in China
     with system.prefect() as api:
-        deployment = api.deployment_id("daily/ecops")
-        fired = [
-            api.post(f"/deployments/{deployment}/create_flow_run", {"parameters": {"playbook": "routine", "shops": shops}, "state": {"type": "SCHEDULED", "state_details": {"scheduled_time": at.isoformat()}}})["id"]
-            for at, shops in wishes
-        ]
-        for flow_run in fired:
+        deployment = api.deployment_id("daily/routine")
+
+        def fire(at: datetime) -> str:
+            wish = {"state": {"type": "SCHEDULED", "state_details": {"scheduled_time": at.isoformat()}}}
+            flow_run = api.post(f"/deployments/{deployment}/create_flow_run", wish)["id"]
             api.set_flow_run_state(flow_run, "SCHEDULED", "Scheduled")  # its time has come
+            return flow_run
+
+        before = fire(day - timedelta(days=1))
+        until(lambda: system.flow_state(before) == "PAUSED", 60, "the first day")
+        fired = [fire(at) for at in (day, day, day + timedelta(minutes=5))]
         until(lambda: {state.type for state in api.flow_runs(fired)} <= {"PAUSED", "COMPLETED"}, 60, "all firings")
-        asleep = {state.id for state in api.flow_runs(fired) if state.type == "PAUSED"}
-        names = sorted(api.get(f"/flow_runs/{flow_run}")["name"].split(" · ")[0] for flow_run in asleep)
+        asleep = [state.id for state in api.flow_runs(fired) if state.type == "PAUSED"]
+        until(lambda: system.flow_state(before) == "CANCELLED", 60, "the day before to end in Prefect too")
+        names = [api.get(f"/flow_runs/{flow_run}")["name"].split(" · ")[0] for flow_run in (before, *asleep)]
     with system.store.read() as connection:
         runs = [run for run in views.runs(connection) if run["playbook"] == "routine"]
-    assert sorted((run["day"], run["prefect_flow_run"] in asleep) for run in runs) == [("2031-05-05", True), ("2031-05-06", True), ("2031-05-06", True)]
-    assert names == ["例行 2031-05-05", "例行 2031-05-06", "例行 2031-05-06"]
+    assert sorted((run["day"], run["state"], run["prefect_flow_run"]) for run in runs) == [("2031-05-05", "cancelled", before), ("2031-05-06", "active", *asleep)]
+    assert names == ["例行 2031-05-05", "例行 2031-05-06"]
 
 
 def test_wrong_calls_get_a_sentence_and_a_code(system, tmp_path):
