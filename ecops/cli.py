@@ -451,18 +451,25 @@ def playbook_schema() -> None:
 @playbook.command("coverage")
 @json_option
 def playbook_coverage(as_json: bool) -> None:
-    """Which rows of the work are served by which steps."""
+    """Which rows of the work are served by which steps, and how the steps are spread over the eight duties."""
     from ecops.automation import automations
+    from ecops.playbook.coverage import by_duty, coverage
+    from ecops.playbook.model import DUTIES
+    from ecops.playbook.rows import ROWS
     from ecops.shelf import shelf
 
-    books, rows = shelf(Home.from_environment().playbooks), {}
-    for path in books.files():
-        found, _ = books.check(path)
-        for step in found.steps if found else ():
-            for row in (*step.serves, *(automations()[step.task].serves if step.task else ())):
-                rows.setdefault(row, set()).add(f"{found.playbook}/{step.id}")
-    told = {row: sorted(steps) for row, steps in sorted(rows.items())}
-    out(told, as_json, lambda: "\n".join(f"{row:5} {', '.join(steps)}" for row, steps in told.items()))
+    books = shelf(Home.from_environment().playbooks)
+    found = [playbook for path in books.keys().values() for playbook in [books.check(path)[0]] if playbook]
+    told = coverage(found, {name: task.serves for name, task in automations().items()})
+    matrix = [{"playbook": key, **duties} for key, duties in by_duty(found).items()]
+
+    def lines() -> str:
+        rows = [{"row": row, "work": "/".join(ROWS.get(row, ("", ""))), "served by": ", ".join(steps) or "没有步骤 nothing"} for row, steps in told.items()]
+        return f"{table(rows, ['row', 'work', 'served by'])}\n\n{table(matrix, ['playbook', *DUTIES])}"
+
+    out(told, as_json, lines)
+    if nothing := [row for row, steps in told.items() if not steps]:
+        say(f"没有步骤的工作 rows served by nothing: {', '.join(nothing)}")
 
 
 # -- runs

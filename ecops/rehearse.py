@@ -17,7 +17,7 @@ from ecops.engine.plan import make_plan
 from ecops.playbook.dates import DAY
 from ecops.playbook.model import Playbook
 from ecops.playbook.params import example_of
-from ecops.service import gates, items, launch, sweep, work
+from ecops.service import findings, gates, items, launch, sweep, work
 from ecops.store import tables as t
 from ecops.store.database import Store
 
@@ -143,9 +143,15 @@ class Rehearsal:
 
     def _approve(self, row) -> None:
         approval = self.playbook.step(row.step).approval
-        for number in range(approval.quorum):
-            person = f"{approval.by[number % len(approval.by)]}-{number // len(approval.by) + 1}"
+        people = [f"{approval.by[number % len(approval.by)]}-{number // len(approval.by) + 1}" for number in range(approval.quorum)]
+        for _ in range(approval.findings - self._judged()):
+            findings.add(self.store, self.launched.run, findings.Found("演练的结论 / a finding of the rehearsal", "rehearsal", people[0], self.now), people[0], self.now)
+        for person in people:
             gates.decide(self.store, row.id, person, "approve", None, self.now)
+
+    def _judged(self) -> int:
+        with self.store.read() as connection:
+            return sum(one["state"] in ("accepted", "declined") for one in findings.listed(connection, self.launched.run))
 
     def told(self) -> Rehearsed:
         """Everything that happened, read from the store's own events and deliveries."""
@@ -168,7 +174,8 @@ def _proof(evidence: Mapping[str, Any]) -> items.Proof:
     sample = evidence["choices"][0] if kind == "choice" else _SAMPLES.get(kind)
     if kind == "number":
         sample = str(evidence["min"] if evidence["min"] is not None else evidence["max"] if evidence["max"] is not None else 1)
-    return items.Proof(value=sample if kind in ("number", "text", "choice") else None, link=sample if kind == "link" else None, file=sample if kind == "file" else None)
+    # a freeze asks for a reason
+    return items.Proof(sample if kind in ("number", "text", "choice") else None, sample if kind == "link" else None, sample if kind == "file" else None, "演练 / rehearsal")
 
 
 def rehearse(playbook: Playbook, day: date, shops: Sequence[Mapping[str, Any]], lake, people: str = ON_TIME, params: Mapping[str, Any] | None = None, anchors: Mapping[str, str] | None = None) -> Rehearsed:

@@ -12,6 +12,7 @@ from ecops.playbook.include import Groups, expanded
 from ecops.playbook.model import ROLES, Each, Playbook, Step
 from ecops.playbook.params import read_bound, read_param
 from ecops.playbook.problem import ERROR, WARNING, Problem, find, near, problem
+from ecops.playbook.rows import ROWS
 from ecops.playbook.source import Path, Places, Trouble, load
 from ecops.playbook.template import attributes_used
 from ecops.playbook.texts import check_texts
@@ -321,5 +322,8 @@ def _step_habits(playbook: Playbook, step: Step, at: Path, places: Places) -> It
         yield problem(places, at, "no-due", f"People get {step.id} without a due time.", "Add 'due'.", WARNING)
     if step.duty is None:
         yield problem(places, at, "no-duty", f"{step.id} names none of the eight duties.", "Add 'duty'.", WARNING)
+    for position, row in enumerate(step.serves):
+        if row not in ROWS:
+            yield problem(places, (*at, "serves", position), "unknown-row", f"There is no row {row} of the work.", near(row, ROWS), WARNING)
     if step.approval and not needs_of(step):
         yield problem(places, at, "no-evidence", f"The gate {step.id} is decided without anything before it.", "Give it 'needs'.", WARNING)
