@@ -58,25 +58,28 @@ def _answered(rows: pl.LazyFrame, *by: str) -> pl.LazyFrame:
     return sums.with_columns(rate=C("within") / C("turns")).sort("shop", *by)
 
 
+def _quoted(f: Frames, answered: pl.LazyFrame) -> pl.LazyFrame:
+    """The platform's own figure of its newest day, for shops without messages."""
+    rows = f["service_days"].filter(C("date").is_between(ago(2), TODAY), C("reply_30s_rate").is_between(0, 1), C("agent") != "同行").join(answered, on="shop", how="anti")
+    newest = rows.filter(C("date") == C("date").max().over("shop")).filter(C("period_days") == C("period_days").min().over("shop"))
+    return newest.select("shop", "agent", "date", rate="reply_30s_rate")
+
+
 @peer("service.reply_rate", "hour", "agent", "turns", "within", of="hours")
-def reply_hours(f: Frames) -> pl.LazyFrame:
-    return _answered(_judged(f), "hour", "agent")
-
-
 @peer("service.reply_rate", "hour", "agent")
-def slow_hours(f: Frames) -> pl.LazyFrame:
-    return reply_hours(f).filter(C("turns") >= 10, C("within") * 100 < C("turns") * 85).sort("shop", "rate", "hour", "agent")
-
-
 @peer("service.reply_rate", "agent", "turns", "unanswered", of="agents")
-def reply_agents(f: Frames) -> pl.LazyFrame:
-    return _answered(_judged(f), "agent")
-
-
 @peer("service.reply_rate", of="verdicts")
-def reply_shops(f: Frames) -> pl.LazyFrame:
-    robots = _judged(f).group_by("shop").agg(robots=count(C("alone")))
-    return _answered(_judged(f)).join(robots, on="shop")
+def reply_rate(f: Frames) -> dict[str, pl.LazyFrame]:
+    """Rates of agents' hours, the low ones, of agents and of shops; where nobody wrote, what the platform says."""
+    rows = _judged(f).collect().lazy()
+    hours, shops = _answered(rows, "hour", "agent").collect().lazy(), _answered(rows).join(rows.group_by("shop").agg(robots=count(C("alone"))), on="shop").collect().lazy()
+    quoted = _quoted(f, shops).collect().lazy()
+    of_agents = quoted.filter(C("agent") != "*")
+    low = pl.concat([hours.filter(C("turns") >= 10, C("within") * 100 < C("turns") * 85), of_agents.filter(C("rate") < 0.85)], how="diagonal")
+    agents = pl.concat([_answered(rows, "agent"), of_agents], how="diagonal").sort("shop", "agent")
+    silent = _feed(f["chats"].select("shop", "at", id="session_id", last="at"), "chats")
+    verdicts = pl.concat([shops, quoted.filter(C("agent") == "*")], how="diagonal").join(silent, on="shop", how="left")
+    return {"hours": hours, "items": low.sort("shop", "rate", "hour", "agent"), "agents": agents, "verdicts": verdicts}
 
 
 # --- watch ---------------------------------------------------------------------------------------------------------
@@ -128,7 +131,7 @@ def _feed(rows: pl.LazyFrame, name: str) -> pl.LazyFrame:
     pace = recent.group_by("shop").agg(first=C("at").min(), then=C("at").max(), events=C("id").n_unique())
     newest = rows.group_by("shop").agg(newest=C("last").max()).join(pace, on="shop", how="left")
     silent = _until_now("newest")
-    expected = pl.when(C("events") >= 3).then((C("events") - 1) / (_served(C("then")) - _served(C("first"))) * silent)
+    expected = pl.when(C("events") >= 3, C("then") > C("first")).then((C("events") - 1) / (_served(C("then")) - _served(C("first"))) * silent)
     stale = (expected >= 6).fill_null(False) | ((silent > 45 * 3600) & (name != "refunds"))
     return newest.select("shop", stale.alias(name))
 
