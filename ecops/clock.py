@@ -14,6 +14,7 @@ from ecops.home import Home
 from ecops.orchestration import relay
 from ecops.orchestration.api import PrefectApi
 from ecops.service.follow import follow_up, pending
+from ecops.service.replan import announced
 from ecops.service.sweep import sweep
 from ecops.store.database import Store
 
@@ -42,6 +43,11 @@ class Clock:
             for launched in follow_up(self.store, shelf(self.home.playbooks), datetime.now(UTC)):
                 logger.warning("%s launched as %s", launched.playbook, launched.run)
 
+    def calendar(self) -> None:
+        """Move the dates that stood on working days nobody had announced; a newer calendar comes with a newer ecops, so once a start."""
+        for run in announced(self.store, datetime.now(UTC)):
+            logger.warning("working days were announced: dates of %s moved", run)
+
     def relay(self) -> None:
         """Tell Prefect what changed."""
         there = relay.tick(self.store, self._prefect(), datetime.now(UTC), self._quiet)
@@ -62,6 +68,7 @@ class Clock:
         scheduler.add_job(self.sweep, "interval", seconds=EVERY)
         scheduler.add_job(self.relay, "interval", seconds=EVERY)
         scheduler.add_job(self.follow, "interval", seconds=5)
+        scheduler.add_job(self.calendar)
         # A sweep that takes longer than its interval is no news; that it is skipped then is what we want.
         logging.getLogger("apscheduler").setLevel(logging.ERROR)
         scheduler.start()

@@ -40,10 +40,14 @@ class Plan:
 def make_plan(playbook: Playbook, day: date, launched_at: datetime, given: Mapping[str, str]) -> Plan:
     """Resolve every anchor and date rule. Raises BadCall for an anchor nobody knows, a required one without a time, a day outside the calendar."""
     try:
-        anchors = resolve_anchors(playbook, day, launched_at, given)
-        return Plan(anchors, tuple(_plan_step(playbook, step, ordinal, anchors) for ordinal, step in enumerate(playbook.steps)))
+        return dated(playbook, resolve_anchors(playbook, day, launched_at, given))
     except BadRule as error:
         raise BadCall(f"{playbook.playbook} cannot be dated for {day}: {error}.") from error
+
+
+def dated(playbook: Playbook, anchors: Mapping[str, datetime]) -> Plan:
+    """The plan with these anchors. Raises BadRule."""
+    return Plan(dict(anchors), tuple(_plan_step(playbook, step, ordinal, anchors) for ordinal, step in enumerate(playbook.steps)))
 
 
 def resolve_anchors(playbook: Playbook, day: date, launched_at: datetime, given: Mapping[str, str]) -> dict[str, datetime]:

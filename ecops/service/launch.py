@@ -20,6 +20,7 @@ from ecops.service.advance import advance
 from ecops.service.findings import in_force
 from ecops.service.learning import Taken, take
 from ecops.service.lines import item_row
+from ecops.service.overlaps import tell_both
 from ecops.service.routine import take_over
 from ecops.service.shops import ALL
 from ecops.store import tables as t
@@ -98,17 +99,18 @@ def _launch(store: Store, ask: Launch, now: datetime, by: str) -> Launched:
             return found
         if ask.firing:
             ask = replace(ask, shops=take_over(tx, ask.playbook.playbook, ask.day, ask.shops))
-        shops = _shops(tx, ask.shops)
+        shops = shops_of(tx, ask.shops)
         taken = take(ask.playbook, in_force(tx.connection, ask.playbook.playbook, ask.shops), ask.params, ask.decline)
         params = read_params(ask.playbook, taken.params | ask.params)
         own = _own_params(ask, shops, taken, params)
         run = _insert_run(tx, ask, plan, params, own)
-        steps, items = _insert_steps(tx, ask.playbook, run, plan, shops, Filled(params, own, anchor_texts(plan), taken.items))
+        steps, items = insert_steps(tx, ask.playbook, run, plan, shops, Filled(params, own, anchor_texts(plan), taken.items))
         tx.event("run.launched", run=run, detail={"playbook": ask.playbook.playbook, "shops": len(shops), "steps": steps, "items": items})
         if taken.told:
             tx.event("run.learned", run=run, detail={"learned": taken.told})
         advance(tx, run)
-        warnings = (*taken.warnings, *_warnings(tx, ask.playbook, plan, now))
+        clashes = tell_both(tx, run) if ask.playbook.phase == "campaign" else []
+        warnings = (*taken.warnings, *clashes, *_warnings(tx, ask.playbook, plan, now))
     return Launched(run, ask.playbook.playbook, ask.playbook.version, digest(ask.playbook), len(shops), steps, items, warnings, tuple(taken.told))
 
 
@@ -145,7 +147,7 @@ def _launched_before(tx: Tx, key: str | None) -> Launched | None:
     return row and Launched(row.run, row.playbook, row.version, row.digest, row.shops, 0, 0)
 
 
-def _shops(tx: Tx, keys: Sequence[str]) -> list[dict]:
+def shops_of(tx: Tx, keys: Sequence[str]) -> list[dict]:
     rows = {row.shop: {"key": row.shop, "name": row.name, "platform": row.platform, "tags": row.tags} for row in tx.all(select(t.shop))}
     return [rows[key] for key in keys]
 
@@ -170,9 +172,9 @@ def anchor_texts(plan: Plan) -> dict[str, str]:
     return {name: at.isoformat() for name, at in plan.anchors.items()}
 
 
-def _insert_steps(tx: Tx, playbook: Playbook, run: str, plan: Plan, shops: list[dict], filled: Filled) -> tuple[int, int]:
+def insert_steps(tx: Tx, playbook: Playbook, run: str, plan: Plan, shops: list[dict], filled: Filled) -> tuple[int, int]:
     """One row a step and shop (one a step where the work is the run's), its checklist's lines beside it."""
-    per_shop = {step.step.id: step.step.per_shop for step in plan.steps}
+    per_shop = {step.id: step.per_shop for step in playbook.steps}
     everyone = [{"key": "", "name": "", "platform": "", "tags": []}]
     total_steps = total_items = 0
     for step_plan in plan.steps:

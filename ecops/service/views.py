@@ -6,11 +6,15 @@ from typing import Any
 
 from sqlalchemy import Connection, case, func, or_, select
 
+from ecops.engine.moves import counts_working_days, provisional
+from ecops.engine.plan import dated
 from ecops.engine.states import STEP_ENDED
 from ecops.errors import NotFound
 from ecops.playbook.check import needs_of
 from ecops.playbook.model import ROLES, Playbook, Step
+from ecops.service.freezes import windows
 from ecops.service.frozen import frozen
+from ecops.service.overlaps import OVERLAPS
 from ecops.store import tables as t
 
 
@@ -61,9 +65,27 @@ def show(connection: Connection, run: str, now: datetime) -> dict:
     """One run with every step run, and what came out of its automated steps."""
     row = get_run(connection, run)
     playbook = frozen(connection, row.digest)
-    steps = connection.execute(select(t.step_run).where(t.step_run.c.run == run).order_by(t.step_run.c.ordinal, t.step_run.c.shop)).all()
+    steps = steps_of(connection, run)
     outcomes = _latest_outcomes(connection, run)
-    return _run_head(connection, row) | {"steps": [_step(playbook, step, outcomes.get(step.id), now) for step in steps]}
+    return _run_head(connection, row) | notes(connection, row, playbook) | {"steps": [_step(playbook, step, outcomes.get(step.id), now) for step in steps]}
+
+
+def steps_of(connection: Connection, run: str) -> list:
+    """The step runs of a run, in the playbook's order."""
+    return list(connection.execute(select(t.step_run).where(t.step_run.c.run == run).order_by(t.step_run.c.ordinal, t.step_run.c.shop)))
+
+
+def notes(connection: Connection, run, playbook: Playbook) -> dict[str, list]:
+    """What stands beside the plan: values learned, other campaigns on the same stock, freezes, and steps whose dates stand on days not announced yet."""
+    rows = connection.execute(select(t.event.c.what, t.event.c.detail).where(t.event.c.run == run.run, t.event.c.what.in_(("run.learned", OVERLAPS))).order_by(t.event.c.id)).all()
+    anchors = {name: datetime.fromisoformat(at) for name, at in run.anchors.items()}
+    unsure = provisional(dated(playbook, anchors), steps_of(connection, run.run), playbook) if run.state == "active" and counts_working_days(playbook) else ()
+    return {
+        "learned": [one for row in rows if row.what == "run.learned" for one in row.detail["learned"]],
+        "overlaps": [row.detail for row in rows if row.what == OVERLAPS],
+        "freezes": [{"freeze": key, "title": title, "from": iso(since), "until": iso(until), "steps": list(steps)} for key, title, since, until, steps in windows(playbook, run.anchors)],
+        "provisional": sorted(unsure),
+    }
 
 
 def _latest_outcomes(connection: Connection, run: str) -> dict[int, Any]:

@@ -20,6 +20,8 @@ EN = {
     "上一页": "Previous", "下一页": "Next", "项": "items", "件待办": "open", "加载中…": "Loading…", "没有网络,稍后再试。": "No connection; try again.",
     "活动列表": "Runs", "还没有活动。": "There are no runs yet.", "用 ecops launch 启动一个。": "Start one with 'ecops launch'.", "进行中": "Active", "已结束": "Completed", "已取消": "Cancelled",
     "步": "steps", "店": "shops", "步骤": "Steps", "基准日": "Day", "启动": "Launched", "结束于": "Ended", "在 Prefect 中查看": "See in Prefect", "时间节点": "Anchors", "进度": "Progress",
+    "注意": "Mind", "库存冲突": "Shared stock", "日期待定": "Provisional dates", "步的日期按尚未公布的工作日推算,公布后自动更正": "steps stand on working days not announced yet; they are corrected when they are",
+    "期间改动须写原因": "a change in between needs a reason", "采用复盘结论": "Learned",
     "谁在等谁": "Who waits for whom", "没有人在等。": "Nobody is waiting.", "后面在等": "behind it:", "需要先完成": "waits for", "时间线": "Timeline", "现在": "Now",
     "审批": "Approvals", "同意": "Approve", "驳回": "Reject", "驳回原因(必填)": "Reason for rejecting (required)", "意见(同意可不填)": "Comment (required to reject)", "已同意": "approved", "已驳回": "rejected", "可审批": "Decided by",
     "已计划": "Planned", "就绪": "Ready", "自动运行": "Running", "人在处理": "With people", "等审批": "Gated", "结果未知": "Unknown", "失败": "Failed", "截止时间": "Due time",

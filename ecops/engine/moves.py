@@ -1,0 +1,99 @@
+"""What changes in a running plan when an anchor moves or the playbook gets a new version. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from typing import Any
+
+from ecops.engine.plan import Plan, due_when_ready, make_plan
+from ecops.engine.states import STEP_ENDED
+from ecops.playbook.dates import DAY, LAUNCH, parse_moment, resolve
+from ecops.playbook.model import Playbook, Step
+
+# What a step that has begun takes from the new version; the rest is what people and machines are on already.
+_MOVABLE = ("start", "from_", "until", "due", "remind", "escalate")
+
+
+@dataclass(frozen=True)
+class Move:
+    """One date of a step run that moves; `field` is start, due or until. None: it had, or has, no time."""
+
+    step_run: int
+    step: str
+    shop: str
+    field: str
+    was: datetime | None
+    to: datetime | None
+
+
+def told_anchors(playbook: Playbook, anchors: Mapping[str, datetime]) -> dict[str, str]:
+    """The anchors of a run that somebody gave: those that are not where their own rule would put them."""
+    given = {}
+    for name, anchor in playbook.anchors.items():
+        if anchor.rule is None or resolve(anchor.rule, anchors, playbook.zone).at != anchors[name]:
+            given[name] = anchors[name].isoformat()
+    return given
+
+
+def new_plan(old: Playbook, new: Playbook, day: date, anchors: Mapping[str, datetime], moved: Mapping[str, str]) -> tuple[date, Plan]:
+    """The day and the plan when the anchors in `moved` get these times; the others stay where they were told, or follow their rules. Raises BadCall, BadRule."""
+    given = {name: at for name, at in told_anchors(old, anchors).items() if name in new.anchors} | dict(moved)
+    first = new.anchors.get("day")
+    if "day" in moved and first and first.rule and first.rule.base == DAY:
+        day = parse_moment(moved["day"], new.zone).astimezone(new.zone).date()
+    return day, make_plan(new, day, anchors[LAUNCH], given)
+
+
+def carried(old: Playbook, new: Playbook, begun: set[str], there: set[str]) -> Playbook:
+    """The new version as a run can carry it: steps that have begun stay what they are but for their dates, steps of the run that it lacks stay at its end."""
+    known = {step.id: step for step in old.steps}
+    steps = [_begun(known[step.id], step) if step.id in begun and step.id in known else step for step in new.steps]
+    ids = {step.id for step in new.steps}
+    gone = [known[key].model_copy(update={"needs": ()}) for key in known if key in there and key not in ids]
+    stages = tuple(dict.fromkeys((*new.stages, *(step.stage for step in gone))))
+    return new.model_copy(update={"steps": (*steps, *gone), "stages": stages})
+
+
+def _begun(old: Step, new: Step) -> Step:
+    same = old.kind == new.kind and old.per_shop == new.per_shop
+    return old.model_copy(update={name: getattr(new, name) for name in _MOVABLE} if same else {})
+
+
+def dates_moved(playbook: Playbook, plan: Plan, rows: list[Any]) -> list[Move]:
+    """What moves of unfinished step runs (rows with id, step, shop, state, rounds, opened_at, start_at, due_at, until_at)."""
+    plans = {one.step.id: one for one in plan.steps}
+    found = []
+    for row in rows:
+        if row.state in STEP_ENDED or row.step not in plans:
+            continue
+        one = plans[row.step]
+        due = due_when_ready(playbook, one.step, one.due, row.opened_at) if row.opened_at else one.due
+        # a repeating step that has run is on its way from round to round
+        start = row.start_at if row.rounds else one.begin
+        for name, was, to in (("start", row.start_at, start), ("due", row.due_at, due), ("until", row.until_at, one.until)):
+            if was != to:
+                found.append(Move(row.id, row.step, row.shop, name, was, to))
+    return found
+
+
+def kept(plan: Plan, rows: list[Any]) -> list[Any]:
+    """Finished step runs whose dates would have moved, and do not."""
+    plans = {one.step.id: one for one in plan.steps}
+    return [row for row in rows if row.state in STEP_ENDED and row.step in plans and (row.due_at, row.until_at) != (plans[row.step].due or row.due_at, plans[row.step].until)]
+
+
+def counts_working_days(playbook: Playbook) -> bool:
+    """Whether any of its dates stands on the calendar of working days."""
+    rules = [anchor.rule for anchor in playbook.anchors.values()] + [rule for step in playbook.steps for rule in (step.begin, step.due, step.until)]
+    return any(offset.unit == "working" for rule in rules if rule for offset in rule.offsets)
+
+
+def provisional(plan: Plan, rows: list[Any], playbook: Playbook) -> set[str]:
+    """Steps not finished whose dates stand on working days of a year that is not announced yet."""
+    unsure = {one.step.id for one in plan.steps if one.provisional}
+    for row in rows:
+        step = playbook.step(row.step)
+        if row.opened_at and row.state not in STEP_ENDED and step.due and not any(one.step.id == step.id and one.due for one in plan.steps):
+            if resolve(step.due, {"ready": row.opened_at}, playbook.zone).provisional:
+                unsure.add(step.id)
+    return unsure & {row.step for row in rows if row.state not in STEP_ENDED}

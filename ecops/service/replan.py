@@ -1,0 +1,197 @@
+"""A running plan changes: an anchor moves, the playbook gets a new version, working days are announced. Shown first, then done in one commit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, select, update
+
+from ecops.engine import moves
+from ecops.engine.plan import Plan
+from ecops.engine.states import STEP_ENDED, STEP_FINISHED
+from ecops.errors import BadCall, NotFound, NotPossible
+from ecops.playbook.check import needs_of
+from ecops.playbook.dates import BadRule
+from ecops.playbook.library import digest
+from ecops.playbook.model import Playbook
+from ecops.playbook.params import read_params
+from ecops.service.advance import advance, arm, finish
+from ecops.service.findings import in_force
+from ecops.service.frozen import frozen
+from ecops.service.launch import Filled, anchor_texts, insert_steps, shops_of
+from ecops.service.learning import take
+from ecops.store import tables as t
+from ecops.store.database import Store
+from ecops.store.tx import Tx, chunks
+
+
+@dataclass(frozen=True)
+class Change:
+    """What would be, or was, changed. `moves` of dates; `past_due`: unfinished steps due before now then; `kept`: finished ones that stay; steps `added`
+    and `removed`; `rewritten`: steps that had not begun and follow the new version.
+    """
+
+    day: date
+    plan: Plan
+    playbook: Playbook
+    moves: list[moves.Move]
+    past_due: list[Any] = field(default_factory=list)
+    kept: list[Any] = field(default_factory=list)
+    added: list[str] = field(default_factory=list)
+    removed: list[str] = field(default_factory=list)
+    rewritten: list[str] = field(default_factory=list)
+
+    def to_json(self) -> dict[str, Any]:
+        """As `ecops replan` and `ecops move` print it."""
+        zone = self.playbook.zone
+
+        def local(at: datetime | None) -> str | None:
+            return at and at.astimezone(zone).isoformat()
+
+        return {
+            "anchors": {name: local(at) for name, at in self.plan.anchors.items()},
+            "moves": [{"step": one.step, "shop": one.shop or None, "field": one.field, "from": local(one.was), "to": local(one.to)} for one in self.moves],
+            "past_due": [{"step": step, "shop": shop or None, "due": local(due)} for step, shop, due in self.past_due],
+            "kept": [{"step": row.step, "shop": row.shop or None, "state": row.state, "due": local(row.due_at)} for row in self.kept],
+            "added": self.added, "removed": self.removed, "rewritten": self.rewritten,
+        }  # fmt: skip
+
+
+def look(store: Store, run: str, anchors: Mapping[str, str], playbook: Playbook | None, now: datetime) -> Change:
+    """What a change would do. Raises NotFound, NotPossible, BadCall."""
+    with store.read() as connection:
+        return _change(connection, _active(connection, run), anchors, playbook, now)
+
+
+def apply(store: Store, run: str, anchors: Mapping[str, str], playbook: Playbook | None, by: str, now: datetime, reason: str | None = None) -> Change:
+    """Do it, in one commit; gives what was done."""
+    with store.write(now, by) as tx:
+        tx.lock_run(run, alone=True)
+        row = _active(tx.connection, run)
+        change = _change(tx.connection, row, anchors, playbook, now)
+        old = frozen(tx.connection, row.digest)
+        if change.playbook is not old:
+            _rewrite(tx, row, old, change)
+        _redate(tx, change)
+        _keep(tx, row, change, reason)
+        advance(tx, run)
+        return change
+
+
+def announced(store: Store, now: datetime) -> list[str]:
+    """Runs whose dates move because working days have been announced since; those that did."""
+    with store.read() as connection:
+        rows = [row for row in connection.execute(select(t.run).where(t.run.c.state == "active")) if moves.counts_working_days(frozen(connection, row.digest))]
+        stale = [row.run for row in rows if _change(connection, row, {}, None, now).moves]
+    for run in stale:
+        apply(store, run, {}, None, "calendar", now, "工作日历已公布 / working days were announced")
+    return stale
+
+
+def _active(connection: Connection, run: str):
+    row = connection.execute(select(t.run).where(t.run.c.run == run)).first()
+    if row is None:
+        raise NotFound(f"There is no run {run}; 'ecops runs' lists them.")
+    if row.state != "active":
+        raise NotPossible(f"The run {run} is {row.state} since {row.ended_at.isoformat()}; its plan stays as it is.", {"run": run, "state": row.state})
+    return row
+
+
+def _change(connection: Connection, run, anchors: Mapping[str, str], playbook: Playbook | None, now: datetime) -> Change:
+    old = frozen(connection, run.digest)
+    rows = list(connection.execute(select(t.step_run).where(t.step_run.c.run == run.run).order_by(t.step_run.c.ordinal, t.step_run.c.shop)))
+    begun = {row.step for row in rows if row.state != "waiting" or row.rounds}
+    new = old if playbook is None else moves.carried(old, playbook, begun, {row.step for row in rows})
+    known = {name: datetime.fromisoformat(at) for name, at in run.anchors.items()}
+    try:
+        day, plan = moves.new_plan(old, new, date.fromisoformat(run.day), known, anchors)
+        moved = moves.dates_moved(new, plan, rows)
+    except BadRule as error:
+        raise BadCall(f"{new.playbook} cannot be dated like this: {error}.") from error
+    due = {(one.step, one.shop): one.to for one in moved if one.field == "due"}
+    ends = [(row.step, row.shop, due.get((row.step, row.shop), row.due_at)) for row in rows if row.state not in STEP_ENDED]
+    was, wanted = {step.id for step in old.steps}, {step.id for step in (playbook or old).steps}
+    fresh = [step.id for step in new.steps if step.id in was and step.id not in begun and step.id in wanted and step != old.step(step.id)]
+    return Change(
+        day, plan, new, moved, [end for end in ends if end[2] and end[2] < now], moves.kept(plan, rows) if moved else [],
+        sorted(wanted - was), [row.step for row in rows if row.step not in wanted and row.state not in STEP_ENDED and row.shop == min(one.shop for one in rows if one.step == row.step)], fresh,
+    )  # fmt: skip
+
+
+def _rewrite(tx: Tx, run, old: Playbook, change: Change) -> None:
+    """Steps that the new version lacks are skipped, those that have not begun are written again, new ones are added; then everything waits for what it needs now."""
+    gone = tx.all(select(t.step_run).where(t.step_run.c.run == run.run, t.step_run.c.step.in_(change.removed), t.step_run.c.state.not_in(STEP_ENDED)))
+    if busy := sorted({row.step for row in gone if row.state == "running"}):
+        raise NotPossible(f"{', '.join(busy)} is being calculated now; try again in a moment.", {"run": run.run, "state": run.state})
+    finish(tx, old, gone, "skipped", "step.skipped", {"reason": f"not in version {change.playbook.version}"})
+    again = tx.all(select(t.step_run.c.id).where(t.step_run.c.run == run.run, t.step_run.c.step.in_(change.rewritten)))
+    for part in chunks([row.id for row in again]):
+        tx.connection.execute(delete(t.timer).where(t.timer.c.step_run.in_(part)))
+        tx.connection.execute(delete(t.item).where(t.item.c.step_run.in_(part)))
+        tx.connection.execute(delete(t.step_run).where(t.step_run.c.id.in_(part)))
+    _insert(tx, run, change)
+    for ordinal, step in enumerate(change.playbook.steps):
+        tx.connection.execute(update(t.step_run).where(t.step_run.c.run == run.run, t.step_run.c.step == step.id).values(ordinal=ordinal, stage=step.stage))
+    _count_waits(tx, run.run, change.playbook)
+
+
+def _insert(tx: Tx, run, change: Change) -> None:
+    keys = [row.shop for row in tx.all(select(t.run_shop.c.shop).where(t.run_shop.c.run == run.run).order_by(t.run_shop.c.shop))]
+    own = {row.shop: row.params for row in tx.all(select(t.run_shop).where(t.run_shop.c.run == run.run)) if row.params}
+    learned = take(change.playbook, in_force(tx.connection, run.playbook, keys), run.params, ()).items
+    fresh = {*change.added, *change.rewritten}
+    plan = Plan(change.plan.anchors, tuple(one for one in change.plan.steps if one.step.id in fresh))
+    insert_steps(tx, change.playbook, run.run, plan, shops_of(tx, keys), Filled(_params(run, change.playbook), own, anchor_texts(change.plan), learned))
+
+
+def _params(run, playbook: Playbook) -> dict[str, Any]:
+    """The run's parameters as the new version knows them; its new ones have their defaults."""
+    return read_params(playbook, {name: value for name, value in run.params.items() if name in playbook.params and value is not None})
+
+
+def _count_waits(tx: Tx, run: str, playbook: Playbook) -> None:
+    rows = tx.all(select(t.step_run.c.id, t.step_run.c.step, t.step_run.c.shop, t.step_run.c.state).where(t.step_run.c.run == run))
+    unfinished: dict[str, set[str]] = {}
+    for row in rows:
+        if row.state not in STEP_FINISHED:
+            unfinished.setdefault(row.step, set()).add(row.shop)
+    for row in rows:
+        if row.state in ("done", "cancelled"):
+            continue
+        left = [shop for need in needs_of(playbook.step(row.step)) for shop in unfinished.get(need, ())]
+        waits = sum(not row.shop or shop in ("", row.shop) for shop in left)
+        tx.connection.execute(update(t.step_run).where(t.step_run.c.id == row.id).values(waits_for=waits))
+
+
+def _redate(tx: Tx, change: Change) -> None:
+    """Write the new dates; reminders and escalations that have not fired follow the due time."""
+    columns = {"start": "start_at", "due": "due_at", "until": "until_at"}
+    by_row: dict[int, list[moves.Move]] = {}
+    for one in change.moves:
+        by_row.setdefault(one.step_run, []).append(one)
+    rows = {row.id: row for part in chunks(list(by_row)) for row in tx.all(select(t.step_run).where(t.step_run.c.id.in_(part)))}
+    for number, moved in by_row.items():
+        if number not in rows:  # written again, with its dates
+            continue
+        row = rows[number]
+        tx.connection.execute(update(t.step_run).where(t.step_run.c.id == number).values({columns[one.field]: one.to for one in moved}))
+        tx.event("step.redated", run=row.run, step=row.step, shop=row.shop, step_run=number, detail={one.field: {"from": one.was and one.was.isoformat(), "to": one.to and one.to.isoformat()} for one in moved})
+        if due := next((one for one in moved if one.field == "due"), None):
+            tx.connection.execute(update(t.item).where(t.item.c.step_run == number, t.item.c.state.in_(("planned", "open"))).values(due_at=due.to))
+            tx.connection.execute(delete(t.timer).where(t.timer.c.step_run == number, t.timer.c.fired_at.is_(None)))
+            if row.state == "open":
+                arm(tx, change.playbook, change.playbook.step(row.step), [row], due.to)
+        tx.redraw(row.run, row.step)
+
+
+def _keep(tx: Tx, run, change: Change, reason: str | None) -> None:
+    values = {"anchors": anchor_texts(change.plan), "day": change.day.isoformat()}
+    mark = digest(change.playbook)
+    if mark != run.digest:
+        tx.add_new(t.definition, [{"digest": mark, "body": change.playbook.model_dump_json(by_alias=True)}])
+        values |= {"digest": mark, "version": change.playbook.version, "params": _params(run, change.playbook)}
+    tx.connection.execute(update(t.run).where(t.run.c.run == run.run).values(**values))
+    detail = {"moves": len(change.moves), "added": change.added, "removed": change.removed, "rewritten": change.rewritten, "reason": reason}
+    moved = {name: at for name, at in values["anchors"].items() if run.anchors.get(name) != at}
+    tx.event("run.replanned", run=run.run, detail=detail | {"anchors": moved, "version": change.playbook.version})

@@ -1,0 +1,161 @@
+"""A running plan changes: shown first, then in one commit; what is finished stays; on both databases."""
+
+from datetime import datetime
+
+import pytest
+
+from ecops.errors import BadCall, NotFound, NotPossible
+from ecops.playbook import calendar
+from ecops.service import items, replan, sweep
+from ecops.service.items import Proof
+from ecops.store import tables as t
+from tests.integration.stores import CHINA, NOW, after, assert_consistent, events, items_of, machine, ok, playbook, rows, start, states, step_of, store  # noqa: F401
+
+ANCHORS = {"day": {"at": "D 00:00"}, "presale": {"default": "day - 5d 20:00"}, "ship": {"default": "day + 2d 12:00"}}
+STEPS = (
+    {"id": "plan", "checklist": ["one", "two"], "due": "day - 6d 18:00", "remind": ["-1d"], "escalate": [{"after": "1h", "to": "management"}]},
+    {"id": "pick", "task": "campaign.pick_items", "needs": ["plan"], "start": "presale"},
+    {"id": "sell", "checklist": ["sell"], "needs": ["pick"], "due": "day 18:00"},
+    {"id": "send", "checklist": ["send"], "scope": "run", "needs": ["sell"], "due": "ship"},
+)
+BOOK = playbook(*STEPS, anchors=ANCHORS)
+
+
+def local(*parts: int) -> datetime:
+    return datetime(2026, 11, *parts, tzinfo=CHINA)
+
+
+def moved(change) -> dict[tuple[str, str], datetime]:
+    return {(one.step, one.field): one.to for one in change.moves}
+
+
+def finish(store, run, step, now=NOW):
+    for item in items_of(store, run, step, "open"):
+        items.complete(store, item.id, "ben", Proof(), now)
+
+
+def test_every_date_that_would_move_is_shown_and_nothing_is_changed(store):
+    run = start(store, BOOK)
+    before = rows(store, t.step_run), rows(store, t.timer)
+    change = replan.look(store, run, {"day": "2026-11-14"}, None, NOW)
+    assert moved(change) == {("plan", "due"): local(8, 18), ("pick", "start"): local(9, 20), ("sell", "due"): local(14, 18), ("send", "due"): local(16, 12)}
+    assert (rows(store, t.step_run), rows(store, t.timer)) == before
+    assert events(store, run, "run.replanned") == []
+
+
+def test_what_was_told_at_launch_stays_and_what_follows_a_rule_follows(store):
+    run = start(store, BOOK, anchors={"presale": "2026-11-05 10:00"})
+    change = replan.look(store, run, {"day": "2026-11-14"}, None, NOW)
+    assert ("pick", "start") not in moved(change) and moved(change)[("send", "due")] == local(16, 12)
+
+
+def test_done_in_one_commit_finished_work_stays_and_timers_follow(store):
+    run = start(store, BOOK)
+    finish(store, run, "plan")
+    change = replan.apply(store, run, {"day": "2026-11-14"}, None, "ann", NOW)
+    assert [row.step for row in change.kept] == ["plan"]
+    assert step_of(store, run, "plan").due_at == local(5, 18)
+    assert step_of(store, run, "sell").due_at == local(14, 18)
+    assert {item.due_at for item in items_of(store, run, "sell")} == {local(14, 18)}
+    (row,) = rows(store, t.run, run=run)
+    assert row.day == "2026-11-14" and datetime.fromisoformat(row.anchors["presale"]) == local(9, 20)
+    sweep.sweep(store, local(6, 21))
+    assert states(store, run)["pick"] == "waiting", "the old presale is nothing any more"
+    sweep.sweep(store, local(9, 21))
+    assert states(store, run)["pick"] == "ready"
+    assert_consistent(store)
+    assert replan.look(store, run, {}, None, NOW).moves == []
+
+
+def test_reminders_that_have_not_fired_follow_the_new_date_and_fired_ones_stay(store):
+    run = start(store, BOOK)
+    sweep.sweep(store, local(4, 19))
+    replan.apply(store, run, {"day": "2026-11-14"}, None, "ann", local(4, 20))
+    waiting = {row.kind: row.at for row in rows(store, t.timer) if row.fired_at is None}
+    assert waiting == {"escalate": local(8, 19)}
+    assert [row.kind for row in rows(store, t.timer) if row.fired_at] == ["remind"]
+
+
+def test_what_would_be_past_due_is_said(store):
+    run = start(store, BOOK)
+    change = replan.look(store, run, {"day": "2026-11-03"}, None, NOW)
+    assert ("plan", "a") in {(step, shop) for step, shop, _ in change.past_due}
+    assert change.to_json()["past_due"][0]["due"] == "2026-10-28T18:00:00+08:00"
+
+
+def test_a_run_that_has_ended_and_wrong_words_are_refused(store):
+    run = start(store, BOOK)
+    for anchors in ({"dey": "2026-11-14"}, {"day": "soon"}, {"day": "9999-01-01"}):
+        with pytest.raises(BadCall):
+            replan.apply(store, run, anchors, None, "ann", NOW)
+    sweep.cancel(store, run, "ann", "off", NOW)
+    with pytest.raises(NotPossible):
+        replan.look(store, run, {"day": "2026-11-14"}, None, NOW)
+    with pytest.raises(NotFound):
+        replan.look(store, "nothing", {}, None, NOW)
+
+
+# --- a new version ------------------------------------------------------------------------------------------------------
+
+NEXT = playbook(
+    {"id": "plan", "checklist": ["one", "two", "three"], "due": "day - 7d 18:00"},
+    {"id": "scan", "task": "compliance.scan_copy", "needs": ["plan"]},
+    {"id": "sell", "checklist": ["sell more", "and more"], "needs": ["scan"], "due": "day 20:00"},
+    {"id": "send", "checklist": ["send"], "scope": "run", "needs": ["sell"], "due": "ship"},
+    anchors=ANCHORS, version=2,
+)  # fmt: skip
+
+
+def test_a_new_version_rewrites_what_has_not_begun_and_leaves_what_has(store):
+    run = start(store, BOOK, keys=("a", "b"))
+    [first, *_] = items_of(store, run, "plan")
+    items.complete(store, first.id, "ben", Proof(), NOW)
+    change = replan.look(store, run, {}, NEXT, NOW)
+    assert (change.added, change.removed, change.rewritten) == (["scan"], ["pick"], ["sell"])
+    replan.apply(store, run, {}, NEXT, "ann", NOW)
+    assert [item.title_zh for item in items_of(store, run, "plan")] == ["one", "two"] * 2, "what has begun keeps its items"
+    assert step_of(store, run, "plan").due_at == local(4, 18), "and takes the new dates"
+    assert [item.title_zh for item in items_of(store, run, "sell")] == ["sell more", "and more"] * 2
+    assert {row.state for row in rows(store, t.step_run, run=run, step="pick")} == {"skipped"}
+    assert rows(store, t.run, run=run)[0].version == 2
+    assert_consistent(store)
+    finish(store, run, "plan")
+    machine(store, run, ok())
+    finish(store, run, "sell")
+    finish(store, run, "send")
+    assert rows(store, t.run, run=run)[0].state == "completed"
+    assert_consistent(store)
+
+
+def test_moving_back_and_forth_leaves_a_plan_that_ends(store):
+    run = start(store, BOOK)
+    for version in (NEXT, BOOK, NEXT):
+        replan.apply(store, run, {}, version, "ann", NOW)
+        assert_consistent(store)
+    finish(store, run, "plan")
+    machine(store, run, ok())
+    finish(store, run, "sell")
+    finish(store, run, "send")
+    assert rows(store, t.run, run=run)[0].state == "completed"
+
+
+# --- working days that are announced later ---------------------------------------------------------------------------------
+
+WORKING = playbook(
+    {"id": "file", "checklist": ["papers"], "due": "day + 3 working days 18:00"}, {"id": "next", "checklist": ["more"], "due": "+2 working days"},
+    playbook="papers",
+)  # fmt: skip
+
+
+def test_days_that_are_announced_later_move_the_dates_that_stood_on_guesses(store, monkeypatch):
+    monkeypatch.setattr(calendar, "working_day", lambda day: (day.weekday() < 5, True))
+    run = start(store, WORKING)
+    assert step_of(store, run, "file").due_at == local(16, 18)
+    assert replan.announced(store, NOW) == []
+    holiday = local(12).date()
+    monkeypatch.setattr(calendar, "working_day", lambda day: (day != holiday and day.weekday() < 5, False))
+    assert replan.announced(store, after(hours=1)) == [run]
+    assert step_of(store, run, "file").due_at == local(17, 18)
+    assert {item.due_at for item in items_of(store, run, "file")} == {local(17, 18)}
+    assert replan.announced(store, after(hours=2)) == []
+    assert [event.actor for event in events(store, run, "run.replanned")] == ["calendar"]
