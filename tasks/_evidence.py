@@ -13,6 +13,15 @@ from tasks._rows import has_happened, instant, known, local_date, yuan
 from tasks._windows import Window
 
 _SOURCE = ("source_file", "source_sheet", "source_row")
+_ORDER = (
+    "shop", "order_id", "buyer_id", "created_at", "paid_at", "shipped_at", "finished_at", "refunded_at", "total_fen", "refund_fen", "paid", "sent", "refunded", *_SOURCE,
+)  # fmt: skip
+_SHOWN = {
+    "order_lines": ("line_id", "title", "units"),
+    "refunds": ("refund_id", "created_at", "closed_at", "reason"),
+    "parcels": ("parcel_id", "carrier", "shipped_at", "collected_at", "last_event_at", "delivered_at"),
+    "reviews": ("review_id", "created_at", "stars", "text"),
+}
 FACTS = pl.Schema(
     {"shop": pl.String, "subject": pl.String, "at": INSTANT, "fact": pl.String, "zh": pl.String, "kind": pl.String, "kind_id": pl.String,
      "source_file": pl.String, "source_sheet": pl.String, "source_row": pl.Int64}
@@ -34,16 +43,16 @@ _QUIET = timedelta(days=3)
 
 
 def asked_orders(frames: Frames, ask: Ask, window: Window) -> pl.DataFrame:
-    """The orders the pack is about: those named; else those with a line of the items named, else all, made in the window."""
+    """The orders the pack is about, in no order: those named; else those with a line of the items named, else all, made in the window."""
     named, items = parts(ask.params.orders), parts(ask.params.items)
     rows = effective_orders(frames, ask)
     if named:
-        return rows.filter(pl.col("order_id").is_in(named)).sort("shop", "order_id").collect()
+        return rows.filter(pl.col("order_id").is_in(named)).select(_ORDER).collect()
     rows = rows.filter(pl.col("created_at").is_between(instant(window.since), instant(window.until), closed="left"))
     if items:
         of_items = known(frames, "order_lines", ask).filter(pl.col("item_id").is_in(items)).select("shop", "order_id")
         rows = rows.join(of_items, on=["shop", "order_id"], how="semi")
-    return rows.sort("shop", "created_at", "order_id").collect()
+    return rows.select(_ORDER).collect()
 
 
 def asked_items(frames: Frames, ask: Ask) -> pl.DataFrame:
@@ -52,8 +61,9 @@ def asked_items(frames: Frames, ask: Ask) -> pl.DataFrame:
 
 
 def of_orders(frames: Frames, ask: Ask, kind: str, orders: pl.DataFrame) -> pl.DataFrame:
-    """The rows of a kind that belong to the orders."""
-    return known(frames, kind, ask).join(orders.lazy().select("shop", "order_id"), on=["shop", "order_id"], how="semi").collect()
+    """The rows of a kind that belong to the orders, the columns that can be shown."""
+    rows = known(frames, kind, ask).select("shop", "order_id", *_SHOWN[kind], *_SOURCE)
+    return rows.join(orders.lazy().select("shop", "order_id"), on=["shop", "order_id"], how="semi").collect()
 
 
 def facts(frames: Frames, ask: Ask, orders: pl.DataFrame, items: pl.DataFrame, parts_of: dict[str, pl.DataFrame]) -> pl.DataFrame:
