@@ -472,6 +472,57 @@ def playbook_coverage(as_json: bool) -> None:
         say(f"没有步骤的工作 rows served by nothing: {', '.join(nothing)}")
 
 
+@playbook.command("diff")
+@click.argument("a")
+@click.argument("b")
+@json_option
+@with_store
+def playbook_diff(home: Home, store, a: str, b: str, as_json: bool) -> None:
+    """What changed from A to B: keys, files, or key@version."""
+    from ecops.playbook.difference import difference, is_empty
+    from ecops.playbook.library import digest
+    from ecops.service import versions
+    from ecops.shelf import shelf
+
+    books = shelf(home.playbooks)
+    one, other = versions.find(store, books, a), versions.find(store, books, b)
+    found = difference(one, other)
+    sides = {name: {"playbook": book.playbook, "version": book.version, "digest": digest(book)} for name, book in (("a", one), ("b", other))}
+    out(sides | found, as_json, lambda: "没有不同 / no difference" if is_empty(found) else _differences(found))
+
+
+def _differences(found: dict) -> str:
+    lines = [f"{row['field']}: {row['from']} -> {row['to']}" for row in found["fields"]]
+    for part in ("anchors", "params", "steps"):
+        lines += [f"+ {part} {name}" for name in found[part]["added"]] + [f"- {part} {name}" for name in found[part]["removed"]]
+        lines += [f"~ {part} {row['name']}.{row['field']}: {row['from']} -> {row['to']}" for row in found[part]["changed"]]
+        lines += [f"↕ {part} {name}" for name in found[part]["moved"]]
+    return "\n".join(lines)
+
+
+@playbook.command("new")
+@click.argument("key")
+@click.option("--phase", type=click.Choice(["preparation", "daily", "campaign", "review"]), default="campaign", show_default=True)
+@click.option("--from", "source", help="the key of a playbook to begin with, its comments kept")
+@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="where it is written, default ECOPS_PLAYBOOKS or the home's playbooks")
+@json_option
+def playbook_new(key: str, phase: str, source: str | None, folder: Path | None, as_json: bool) -> None:
+    """Write a playbook to begin with."""
+    from ecops.errors import NotPossible
+    from ecops.playbook.beginnings import begin, copied
+    from ecops.shelf import shelf
+
+    home = Home.from_environment()
+    books = shelf(home.playbooks)
+    text = copied(books.path(source).read_text(encoding="utf-8-sig"), source, key) if source else begin(key, phase)
+    path = (folder or home.playbooks) / f"{key}.yaml"
+    if key in books.keys() or path.exists():
+        raise NotPossible(f"There is a playbook {key} already: {books.keys().get(key, path)}; choose another key.", {"playbook": key})
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    out({"playbook": key, "file": str(path)}, as_json, lambda: f"{path}  (ecops playbook check {path})")
+
+
 # -- runs
 
 
@@ -488,11 +539,12 @@ def playbook_coverage(as_json: bool) -> None:
 def launch(home: Home, store, key: str, day: str, shops: str, params: tuple[str, ...], anchors: tuple[str, ...], decline: tuple[str, ...], by: str, as_json: bool) -> None:
     """Start a run of a playbook."""
     from ecops.service import launch as launching
+    from ecops.service import versions
     from ecops.service.learning import words
     from ecops.shelf import shelf
 
     for_all, for_some = _params(params)
-    ask = launching.Launch(shelf(home.playbooks).find(key), day_of(day), launching.pick_shops(store, shops), for_all, pairs_of(anchors, "anchor"), shop_params=for_some, decline=decline)
+    ask = launching.Launch(versions.find(store, shelf(home.playbooks), key), day_of(day), launching.pick_shops(store, shops), for_all, pairs_of(anchors, "anchor"), shop_params=for_some, decline=decline)
     done = launching.launch(store, ask, now(), by)
     for learned in done.learned:
         say(f"采用复盘结论 learned: {words(learned)};不采用 to decline it: --decline {learned.get('param') or learned['step']}")
@@ -727,12 +779,13 @@ def reject(home: Home, store, step_run: int, by: str, reason: str, as_json: bool
 def replan(home: Home, store, run: str, anchors: tuple[str, ...], key: str | None, do: bool, by: str, reason: str | None, as_json: bool) -> None:
     """Say what would move when an anchor moves or the playbook changes, then move it."""
     from ecops.service import replan as replanning
+    from ecops.service import versions
     from ecops.shelf import shelf
 
     moved = pairs_of(anchors, "anchor")
     if not moved and not key:
         raise BadCall("Nothing is to move; name an anchor (--anchor day=2026-11-12) or a new version (--playbook KEY).")
-    playbook = shelf(home.playbooks).find(key) if key else None
+    playbook = versions.find(store, shelf(home.playbooks), key) if key else None
     change = replanning.apply(store, run, moved, playbook, by, now(), reason) if do else replanning.look(store, run, moved, playbook, now())
     told = change.to_json()
     for due in told["past_due"]:

@@ -59,7 +59,7 @@ class Shelf:
 
     def find(self, key: str) -> Playbook:
         """The playbook of this key, or of this file. Raises NotFound, or BadCall when it has errors."""
-        path = self._path(key)
+        path = self.path(key)
         playbook, problems = self.check(path)
         if playbook is None:
             errors = [problem for problem in problems if problem.severity == ERROR]
@@ -67,7 +67,8 @@ class Shelf:
             raise BadCall(f"{errors[0]}{more}")
         return playbook
 
-    def _path(self, key: str) -> Path:
+    def path(self, key: str) -> Path:
+        """The file of a key, or the file that is named. Raises NotFound."""
         if key.endswith((".yaml", ".yml")) or "/" in key and Path(key).exists():
             if not Path(key).is_file():
                 raise NotFound(f"There is no playbook file {key}.")

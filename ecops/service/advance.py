@@ -3,6 +3,7 @@
 Everything here runs inside the transaction of the use-case that made it true.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import groupby
@@ -137,9 +138,22 @@ def insert_items(tx: Tx, step: Step, role: str, new: Sequence[tuple[Any, list]],
         return
     ids = iter(tx.numbers("item", count))
     for row, lines in new:
-        unique = list({line[0]: line for line in lines}.values())
-        tx.add(t.item, [item_row(next(ids), row.id, row.run, row.step, row.shop, position, key, zh, en, role, "open", due, evidence, *finding) for position, (key, zh, en, *finding) in enumerate(unique)])
-        tx.connection.execute(update(t.step_run).where(t.step_run.c.id == row.id).values(items_total=t.step_run.c.items_total + len(unique)))
+        keys = _apart([line[0] for line in lines])
+        tx.add(t.item, [item_row(next(ids), row.id, row.run, row.step, row.shop, position, keys[position], zh, en, role, "open", due, evidence, *finding) for position, (_, zh, en, *finding) in enumerate(lines)])
+        tx.connection.execute(update(t.step_run).where(t.step_run.c.id == row.id).values(items_total=t.step_run.c.items_total + len(lines)))
+
+
+def _apart(keys: Sequence[str]) -> list[str]:
+    """Keys of a list's rows, equal ones told apart: every row reaches a person."""
+    found: dict[str, None] = {}
+    seen: Counter[str] = Counter()
+    for key in keys:
+        told = key
+        while told in found:
+            seen[key] += 1
+            told = f"{key[: KEY_LENGTH - 8]}#{seen[key] + 1}"
+        found[told] = None
+    return list(found)
 
 
 def finish(tx: Tx, playbook: Playbook, rows: Sequence, to: str, what: str, detail: dict | None = None) -> list:

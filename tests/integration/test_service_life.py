@@ -613,3 +613,11 @@ def test_a_run_whose_people_and_machines_do_their_part_always_ends():
     with store.read() as connection:
         assert connection.execute(select(t.run.c.day)).scalar_one() == DAY.isoformat()
     assert_consistent(store)
+
+
+def test_rows_of_one_key_are_all_asked_of_people(store):
+    run = start(store, playbook(PICK, CONFIRM))
+    machine(store, run, ok({"item_id": "7", "title": "one"}, {"item_id": "7", "title": "two"}, {"item_id": "7#2", "title": "three"}, {"item_id": "7", "title": "four"}))
+    assert [(item.key, item.title_zh) for item in items_of(store, run, "confirm")] == [("7", "one"), ("7#2", "two"), ("7#2#2", "three"), ("7#3", "four")]
+    assert step_of(store, run, "confirm").items_total == 4
+    assert_consistent(store)
