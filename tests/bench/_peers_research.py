@@ -243,21 +243,27 @@ def waits(f: Frames) -> pl.LazyFrame:
 
 
 @peer("goods.weak_pages", "item_id", "visitors", "cart_users", "weak", of="pages")
-def pages(f: Frames) -> pl.LazyFrame:
-    sums = f["item_days"].filter(last(14), C("visitors").is_not_null(), C("cart_users").is_not_null()).group_by(SHOP_ITEM).agg(C("visitors", "cart_users").sum())
-    rows = sums.join(f["items"].filter(C("on_sale")).select(*SHOP_ITEM, "title", "category"), on=SHOP_ITEM).filter(C("visitors") > 0, C("cart_users") <= C("visitors"))
+@peer("goods.weak_pages", "item_id")
+@peer("goods.weak_pages", "item_id", of="unknown_items")
+@peer("goods.weak_pages", of="verdicts")
+def pages(f: Frames) -> dict[str, pl.LazyFrame]:
+    """Carts of visitors against the other items, with the newest name and category that the reports have; what cannot be said; days of reports."""
+    days = f["item_days"].filter(last(14)).select(*SHOP_ITEM, "date", "visitors", "cart_users", "title", "category").collect().lazy()
+    sums = days.filter(C("visitors").is_not_null(), C("cart_users").is_not_null()).group_by(SHOP_ITEM).agg(
+        C("visitors", "cart_users").sum(), said=C("title").max_by("date"), kind=C("category").max_by("date")
+    )  # fmt: skip
+    told = sums.join(f["items"].select(*SHOP_ITEM, "title", "category", "on_sale"), on=SHOP_ITEM, how="left").filter(C("on_sale").fill_null(True)).with_columns(
+        title=pl.coalesce("title", "said"), category=pl.coalesce("kind", "category"), odd=(C("visitors") <= 0) | (C("cart_users") > C("visitors"))
+    ).collect().lazy()  # fmt: skip
+    rows = told.filter(~C("odd"))
     level = pl.lit(None, pl.Float64)
     for by in (["shop"], ["shop", "category"]):
         visitors, carts, others = C("visitors").sum().over(by) - C("visitors"), C("cart_users").sum().over(by) - C("cart_users"), pl.len().over(by) - 1
         level = pl.when(others >= 3, visitors >= 100).then(carts / visitors).otherwise(level)
     rows = rows.with_columns(level=level, upper=wilson(C("cart_users"), C("visitors"), 1), rate=C("cart_users") / C("visitors"))
     weak = (C("visitors") >= 100) & (C("upper") < 0.7 * C("level")).fill_null(False)
-    return rows.with_columns(weak=weak, lost=C("level") * C("visitors") - C("cart_users")).sort("shop", "lost", descending=[False, True])
-
-
-@peer("goods.weak_pages", "item_id")
-def weak(f: Frames) -> pl.LazyFrame:
-    return pages(f).filter("weak")
+    rows = rows.with_columns(weak=weak, lost=C("level") * C("visitors") - C("cart_users")).sort("shop", "lost", descending=[False, True]).collect().lazy()
+    return {"pages": rows, "items": rows.filter("weak"), "unknown_items": told.filter("odd"), "verdicts": days.group_by("shop").agg(days=C("date").n_unique())}
 
 
 @peer("goods.weak_pages", "item_id", "word", "repeats", of="titles")
