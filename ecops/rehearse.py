@@ -46,40 +46,18 @@ class Rehearsed:
         return dict(self.__dict__)
 
 
-class Rehearsal:
-    """One run being played through."""
+class Player:
+    """Lets time pass for one run of a store: the clock sweeps, the machine calculates, people close what is theirs."""
 
-    def __init__(self, playbook: Playbook, day: date, shops: Sequence[Mapping[str, Any]], lake, people: str, params: Mapping[str, Any], anchors: Mapping[str, str]) -> None:
-        self.playbook, self.people, self.lake = playbook, people, lake
-        self.store = Store.in_memory()
-        self.now = self._beginning(day, anchors)
-        self.zone = playbook.zone
-        self._populate(shops)
-        ask = launch.Launch(playbook, day, [shop["shop"] for shop in shops], params, anchors)
-        self.launched = launch.launch(self.store, ask, self.now, "requester")
-
-    def _beginning(self, day: date, anchors: Mapping[str, str]) -> datetime:
-        """Just before the first dated moment of the plan, as if it had been launched in time."""
-        # The launch itself is an anchor too, and not known yet: the day stands for it.
-        plan = make_plan(self.playbook, day, datetime(day.year, day.month, day.day, tzinfo=UTC), anchors)
-        return min([plan.anchors[DAY], *(step.begin for step in plan.steps if step.begin)]) - timedelta(minutes=1)
-
-    def _populate(self, shops: Sequence[Mapping[str, Any]]) -> None:
-        roles = {role for step in self.playbook.steps for role in (step.approval.by if step.approval else (self.playbook.role_of(step),))}
-        roles |= {self.playbook.owner} | {rung.to for step in self.playbook.steps for rung in step.escalate}
-        quorum = max([step.approval.quorum for step in self.playbook.steps if step.approval] or [1])
-        people = [f"{role}-{number}" for role in sorted(roles) for number in range(1, quorum + 1)]
-        with self.store.write(self.now, "rehearsal") as tx:
-            tx.add(t.shop, [{"shop": shop["shop"], "name": shop["name"], "platform": shop["platform"], "tags": shop["tags"], "added_at": self.now} for shop in shops])
-            tx.add(t.person, [{"person": person, "name": person, "added_at": self.now} for person in people])
-            tx.add(t.role_binding, [{"role": person.rsplit("-", 1)[0], "person": person, "shop": ""} for person in people])
+    def __init__(self, store: Store, lake, playbook: Playbook, run: str, people: str, now: datetime) -> None:
+        self.store, self.lake, self.playbook, self.run, self.people, self.now = store, lake, playbook, run, people, now
 
     def play(self) -> None:
         """Let time pass until the run ends or nothing more can happen."""
         for _ in range(ROUNDS):
             sweep.sweep(self.store, self.now)
             self._machine()
-            if self._state() != "active":
+            if self.state() != "active":
                 return
             following = self._next()
             if following is None:
@@ -88,9 +66,10 @@ class Rehearsal:
             self._people()
         raise RuntimeError(f"the rehearsal did not come to an end within {ROUNDS} moments")
 
-    def _state(self) -> str:
+    def state(self) -> str:
+        """Of the run: active, completed or cancelled."""
         with self.store.read() as connection:
-            return connection.execute(select(t.run.c.state).where(t.run.c.run == self.launched.run)).scalar_one()
+            return connection.execute(select(t.run.c.state).where(t.run.c.run == self.run)).scalar_one()
 
     def _machine(self) -> None:
         with self.store.read() as connection:
@@ -98,10 +77,10 @@ class Rehearsal:
         if not busy:
             return
         execution = f"rehearsal-{self.now.isoformat()}"
-        work.take_up(self.store, self.launched.run, execution, self.now)
-        while claimed := work.claim(self.store, self.launched.run, execution, self.now):
+        work.take_up(self.store, self.run, execution, self.now)
+        while claimed := work.claim(self.store, self.run, execution, self.now):
             work.record(self.store, claimed, calculate(claimed, self.lake), self.now)
-        work.lay_down(self.store, self.launched.run, execution, self.now)
+        work.lay_down(self.store, self.run, execution, self.now)
 
     def _next(self) -> datetime | None:
         moments = [sweep.next_due(self.store, self.now), self._next_person()]
@@ -114,7 +93,7 @@ class Rehearsal:
         return max(min(opened + _UNHURRIED, due - _EARLY) if due else opened + _UNHURRIED, opened + timedelta(minutes=5))
 
     def _human(self) -> list:
-        query = select(t.step_run).where(t.step_run.c.run == self.launched.run, t.step_run.c.state.in_(("open", "waiting")), t.step_run.c.kind != "milestone")
+        query = select(t.step_run).where(t.step_run.c.run == self.run, t.step_run.c.state.in_(("open", "waiting")), t.step_run.c.kind != "milestone")
         with self.store.read() as connection:
             rows = connection.execute(query.where(t.step_run.c.opened_at.is_not(None)).order_by(t.step_run.c.ordinal, t.step_run.c.id)).all()
         return [row for row in rows if row.kind == "approval" or row.items_done < row.items_total]
@@ -145,28 +124,49 @@ class Rehearsal:
         approval = self.playbook.step(row.step).approval
         people = [f"{approval.by[number % len(approval.by)]}-{number // len(approval.by) + 1}" for number in range(approval.quorum)]
         for _ in range(approval.findings - self._judged()):
-            findings.add(self.store, self.launched.run, findings.Found("演练的结论 / a finding of the rehearsal", "rehearsal", people[0], self.now), people[0], self.now)
+            findings.add(self.store, self.run, findings.Found("演练的结论 / a finding of the rehearsal", "rehearsal", people[0], self.now), people[0], self.now)
         for person in people:
             gates.decide(self.store, row.id, person, "approve", None, self.now)
 
     def _judged(self) -> int:
         with self.store.read() as connection:
-            return sum(one["state"] in ("accepted", "declined") for one in findings.listed(connection, self.launched.run))
+            return sum(one["state"] in ("accepted", "declined") for one in findings.listed(connection, self.run))
 
-    def told(self) -> Rehearsed:
-        """Everything that happened, read from the store's own events and deliveries."""
-        result = Rehearsed(self.launched.steps, 0, ends_at=self.now.astimezone(self.zone).isoformat(), state=self._state())
-        with self.store.read() as connection:
-            result.items = len(connection.execute(select(t.item.c.id)).all())
-            kinds = connection.execute(select(t.delivery.c.kind)).scalars().all()
-            rows = connection.execute(select(t.event).order_by(t.event.c.id)).all()
-            outcomes = connection.execute(select(t.step_run.c.step, t.step_run.c.shop, t.outcome).join(t.outcome, t.outcome.c.step_run == t.step_run.c.id).order_by(t.outcome.c.id)).all()
-        result.reminders, result.escalations = kinds.count("remind"), kinds.count("escalate")
-        result.events = [{"at": row.at.astimezone(self.zone).isoformat(), "what": row.what, "step": row.step, "shop": row.shop or None, "who": row.actor, "detail": row.detail} for row in rows]
-        for row in outcomes:
-            told = {"status": row.status, "as_of": row.as_of.astimezone(self.zone).isoformat(), "zh": row.zh, "en": row.en, "missing": row.missing, "lists": row.lists, "rounds": row.round}
-            result.outcomes.setdefault(row.step, {})[row.shop or "*"] = told
-        return result
+
+def beginning(playbook: Playbook, day: date, anchors: Mapping[str, str]) -> datetime:
+    """Just before the first dated moment of the plan, as if it had been launched in time."""
+    # The launch itself is an anchor too, and not known yet: the day stands for it.
+    plan = make_plan(playbook, day, datetime(day.year, day.month, day.day, tzinfo=UTC), anchors)
+    return min([plan.anchors[DAY], *(step.begin for step in plan.steps if step.begin)]) - timedelta(minutes=1)
+
+
+def populate(store: Store, playbook: Playbook, shops: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Shops, and for every role of the playbook as many people as its gates want; who is there already stays."""
+    roles = {role for step in playbook.steps for role in (step.approval.by if step.approval else (playbook.role_of(step),))}
+    roles |= {playbook.owner} | {rung.to for step in playbook.steps for rung in step.escalate}
+    quorum = max([step.approval.quorum for step in playbook.steps if step.approval] or [1])
+    people = [f"{role}-{number}" for role in sorted(roles) for number in range(1, quorum + 1)]
+    with store.write(now, "rehearsal") as tx:
+        tx.add_new(t.shop, [{"shop": shop["shop"], "name": shop["name"], "platform": shop["platform"], "tags": shop["tags"], "added_at": now} for shop in shops])
+        tx.add_new(t.person, [{"person": person, "name": person, "added_at": now} for person in people])
+        tx.add_new(t.role_binding, [{"role": person.rsplit("-", 1)[0], "person": person, "shop": ""} for person in people])
+
+
+def _told(player: Player, steps: int) -> Rehearsed:
+    """Everything that happened, read from the store's own events and deliveries."""
+    zone = player.playbook.zone
+    result = Rehearsed(steps, 0, ends_at=player.now.astimezone(zone).isoformat(), state=player.state())
+    with player.store.read() as connection:
+        result.items = len(connection.execute(select(t.item.c.id)).all())
+        kinds = connection.execute(select(t.delivery.c.kind)).scalars().all()
+        rows = connection.execute(select(t.event).order_by(t.event.c.id)).all()
+        outcomes = connection.execute(select(t.step_run.c.step, t.step_run.c.shop, t.outcome).join(t.outcome, t.outcome.c.step_run == t.step_run.c.id).order_by(t.outcome.c.id)).all()
+    result.reminders, result.escalations = kinds.count("remind"), kinds.count("escalate")
+    result.events = [{"at": row.at.astimezone(zone).isoformat(), "what": row.what, "step": row.step, "shop": row.shop or None, "who": row.actor, "detail": row.detail} for row in rows]
+    for row in outcomes:
+        told = {"status": row.status, "as_of": row.as_of.astimezone(zone).isoformat(), "zh": row.zh, "en": row.en, "missing": row.missing, "lists": row.lists, "rounds": row.round}
+        result.outcomes.setdefault(row.step, {})[row.shop or "*"] = told
+    return result
 
 
 def _proof(evidence: Mapping[str, Any]) -> items.Proof:
@@ -180,11 +180,15 @@ def _proof(evidence: Mapping[str, Any]) -> items.Proof:
 
 def rehearse(playbook: Playbook, day: date, shops: Sequence[Mapping[str, Any]], lake, people: str = ON_TIME, params: Mapping[str, Any] | None = None, anchors: Mapping[str, str] | None = None) -> Rehearsed:
     """Play a playbook through. Required parameters that are not given are taken as their type's plain example. Raises BadCall."""
-    started = time.perf_counter()
-    rehearsal = Rehearsal(playbook, day, shops, lake, people, _with_examples(playbook, params or {}), anchors or {})
-    rehearsal.play()
-    result = rehearsal.told()
-    rehearsal.store.close()
+    started, store = time.perf_counter(), Store.in_memory()
+    now = beginning(playbook, day, anchors or {})
+    populate(store, playbook, shops, now)
+    ask = launch.Launch(playbook, day, [shop["shop"] for shop in shops], _with_examples(playbook, params or {}), anchors or {})
+    launched = launch.launch(store, ask, now, "requester")
+    player = Player(store, lake, playbook, launched.run, people, now)
+    player.play()
+    result = _told(player, launched.steps)
+    store.close()
     result.wall_s = round(time.perf_counter() - started, 3)
     return result
 

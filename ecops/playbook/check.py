@@ -203,7 +203,7 @@ def _learned(playbook: Playbook, places: Places, others: Others | None) -> Itera
     """What a finding would change must be there to be changed."""
     for index, step in enumerate(playbook.steps):
         learn = step.checklist.learn if isinstance(step.checklist, Each) else None
-        if learn is None or others is None:
+        if learn is None or others is None or "{" in learn.playbook:
             continue
         at = ("steps", index, "checklist", "learn")
         changed = playbook if learn.playbook == playbook.playbook else others(learn.playbook)

@@ -236,9 +236,11 @@ VERDICT = Evidence(type="choice", choices=(ACCEPT, DECLINE))
 
 
 class Learn(Part):
-    """What an accepted finding changes in later launches of `playbook`: the value of a parameter, or one more item of a step's checklist."""
+    """What an accepted finding changes in later launches of `playbook` (a key, or a text that gives one): the value of a parameter, or one more item of a step's
+    checklist.
+    """
 
-    playbook: Key
+    playbook: Template
     param: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")] | None = None
     value: Template | None = None
     step: Key | None = None

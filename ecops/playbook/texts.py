@@ -62,7 +62,7 @@ def _of_step(at: Path, step: Step) -> Iterator[Said]:
         yield from _said((*at, "checklist", "item"), step.checklist.item, inputs)
         if learn := step.checklist.learn:
             yield from _said((*at, "checklist", "learn", "item"), learn.item, inputs)
-            yield from (Said((*at, "checklist", "learn", "value"), text, frozenset(inputs)) for text in texts_in(learn.value))
+            yield from (Said((*at, "checklist", "learn", name), text, frozenset(inputs)) for name in ("playbook", "value") for text in texts_in(getattr(learn, name)))
     for index, item in enumerate(step.checklist if isinstance(step.checklist, tuple) else ()):
         yield from _said((*at, "checklist", index, "title"), item.title, {"params", "anchors"} | shop)
     if step.when:

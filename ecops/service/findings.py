@@ -46,7 +46,7 @@ def proposal(learn: Learn, row: Mapping[str, Any], inputs: Mapping[str, Any]) ->
     """What an item keeps of the finding it puts to people: the change, filled in, and the facts. Raises BadTemplate."""
     said = {"item_zh": render(learn.item.zh, inputs), "item_en": render(learn.item.en, inputs)} if learn.item else {}
     value = {"param": learn.param, "value": render(learn.value, inputs)} if learn.param else {"step": learn.step}
-    return {"change": {"playbook": learn.playbook, **value, **said}, "facts": dict(row)}
+    return {"change": {"playbook": render(learn.playbook, inputs), **value, **said}, "facts": dict(row)}
 
 
 def judge(tx: Tx, item, state: str, value: str | None, note: str | None) -> None:

@@ -69,6 +69,17 @@ def test_shops_with_the_same_value_are_calculated_together(store):
     assert [work.shops for work in machine(store, same, ok())] == [("a", "b")]
 
 
+def test_a_review_can_teach_whichever_campaign_it_looked_at(store):
+    change = {"playbook": "{{ params.campaign }}", "param": "stock_factor", "value": "{{ it.factor }}"}
+    book = playbook({"id": "lost", "task": "review.lost_sales"}, {"id": "learn", "checklist": LEARN | {"learn": change}, "due": "day 18:00"}, playbook="look-back", params={"campaign": {"type": "text", "default": "other"}})
+    for campaign, wanted in (("other", 0), ("tiny", 1)):
+        run = start(store, book, params={"campaign": campaign})
+        machine(store, run, LOST["a"])
+        [item] = items_of(store, run, "learn")
+        items.complete(store, item.id, "ben", Proof(value=ACCEPT), NOW)
+        assert len(launched(store).learned) == wanted
+
+
 @pytest.mark.parametrize("verdicts", [{}, {"a": DECLINE, "b": DECLINE}])
 def test_what_nobody_accepted_changes_nothing(store, verdicts):
     reviewed(store, verdicts)

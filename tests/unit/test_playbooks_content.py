@@ -9,13 +9,14 @@ import pytest
 from ecops.engine.plan import make_plan
 from ecops.playbook.check import read_playbook
 from ecops.playbook.library import Shelf, folders_from
-from ecops.playbook.model import ROLES
+from ecops.playbook.model import ROLES, Each
 from ecops.shelf import task_facts
 
 DOCS = Path(__file__).parents[2] / "docs" / "playbooks.md"
 SHELF = Shelf(folders_from(()), task_facts())
 FILES = sorted(SHELF.files())
-KEYS = ("double-11", "new-shop", "morning", "campaign-review")
+CAMPAIGNS = ("double-11", "sale-618", "douyin-live", "member-day", "anniversary", "content-plan")
+KEYS = (*CAMPAIGNS, "new-shop", "new-platform", "morning", "campaign-review")
 DAY = date(2026, 11, 11)
 
 
@@ -47,6 +48,13 @@ def test_nothing_is_due_before_what_it_needs(key):
     assert late == []
 
 
+@pytest.mark.parametrize("key", CAMPAIGNS)
+def test_every_campaign_ends_in_its_review(key):
+    campaign, review = SHELF.find(key), SHELF.find("campaign-review")
+    assert campaign.then.playbook == "campaign-review"
+    assert {"gmv_target", "since", "until"} <= set(campaign.then.with_) <= set(review.params)
+
+
 @pytest.mark.parametrize("key", KEYS)
 def test_nobody_is_reminded_at_night(key):
     playbook = SHELF.find(key)
@@ -57,11 +65,11 @@ def test_nobody_is_reminded_at_night(key):
 
 def test_double_11_is_a_whole_campaign():
     playbook = SHELF.find("double-11")
-    assert len(playbook.steps) >= 40
+    assert len(playbook.steps) >= 80
     assert {step.stage for step in playbook.steps} == {"prep", "execution", "wrap-up"}
     wanted = "A1 A2 A3 A4 A5 A6 A7 A8 M1 M3 M4 C1 C2 K1 K2 P6 S1 S2 R7"
     assert set(wanted.split()) <= served(playbook)
-    assert sum(step.kind == "task" for step in playbook.steps) >= 8
+    assert sum(step.kind == "task" for step in playbook.steps) >= 30
 
 
 def test_the_gates_of_double_11_are_decided_by_two_on_evidence():
@@ -88,6 +96,22 @@ def test_the_review_looks_at_the_campaign_that_launched_it():
     anchors = make_plan(review, DAY + timedelta(days=4), datetime(2026, 11, 15, tzinfo=UTC), {}).anchors
     assert anchors["opened"] == datetime(2026, 11, 10, 16, tzinfo=UTC)
     assert anchors["closed"] - anchors["opened"] == timedelta(hours=24)
+
+
+def test_prices_and_coupons_of_double_11_are_frozen_three_days_before():
+    playbook = SHELF.find("double-11")
+    (freeze,) = playbook.freezes
+    assert {"fix-prices", "set-coupons"} <= set(freeze.steps)
+    assert freeze.from_.text == "day - 3d 18:00" and freeze.until.text == "closes"
+
+
+def test_a_review_proposes_changes_of_the_next_double_11_and_closes_on_a_finding():
+    review = SHELF.find("campaign-review")
+    learned = [step.checklist.learn for step in review.steps if isinstance(step.checklist, Each) and step.checklist.learn]
+    assert {"stock_factor"} == {one.param for one in learned if one.param}
+    assert {"plan-ads", "write-scripts", "register-presale", "plan-warm-up"} == {one.step for one in learned if one.step}
+    assert review.step("close-review").approval.findings == 1
+    assert review.step("gap").with_["since"] == review.step("gap-net").with_["since"] and review.step("gap-net").with_["cut"] == "net"
 
 
 def test_the_other_phases_serve_their_rows():
