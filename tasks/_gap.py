@@ -14,6 +14,7 @@ from tasks._windows import HOUR, Window
 FACTORS = ("visitors", "conversion", "aov")
 _ZH = {"visitors": "流量", "conversion": "转化", "aov": "客单价", "plan": "计划不自洽", "refunds": "退款"}
 _TOTALS = pl.Schema({"shop": pl.String, "basis": pl.String, "visitors": pl.Int64, "payers": pl.Int64, "gmv_fen": pl.Int64})
+_HOURLY = ("visitors", "pay_buyers", "pay_amount_fen")
 _REFUNDED = ("refund_fen", "paid_orders", "open_claims")
 
 
@@ -22,7 +23,9 @@ def split_gap(frames: Frames, ask: Ask, window: Window | None) -> pl.DataFrame:
     if window is None or ask.params.gmv_target is None:
         nothing = _TOTALS.to_frame()
         return _decomposed(nothing.with_columns(**{name: pl.lit(None, dtype=pl.Int64) for name in _REFUNDED}), nothing, ask)
-    actual, before = (_totals(frames, ask, span) for span in (window, window.before()))
+    both = inside("hour", Window(window.before().since, window.until))
+    hours = known(frames, "hours", ask).filter(both).select("shop", "available_at", "hour", *_HOURLY).collect().lazy()  # read once for both spans
+    actual, before = (_totals({**frames, "hours": hours}, ask, span) for span in (window, window.before()))
     return _decomposed(actual.join(_refunded(frames, ask, window), on="shop", how="left"), before, ask)
 
 
@@ -48,12 +51,11 @@ def without(ask: Ask, told: pl.DataFrame) -> Ask:
 
 
 def _complete_hours(frames: Frames, ask: Ask, window: Window) -> pl.LazyFrame:
-    figures = ("visitors", "pay_buyers", "pay_amount_fen")
     return (
         known(frames, "hours", ask)
-        .filter(inside("hour", window), *(pl.col(name).is_not_null() for name in figures))
+        .filter(inside("hour", window), *(pl.col(name).is_not_null() for name in _HOURLY))
         .group_by("shop")
-        .agg(*(pl.col(name).sum() for name in figures), n=pl.col("hour").n_unique())
+        .agg(*(pl.col(name).sum() for name in _HOURLY), n=pl.col("hour").n_unique())
         .filter(pl.col("n") * HOUR == window.until - window.since)
         .select("shop", pl.lit("hours").alias("basis"), "visitors", payers="pay_buyers", gmv_fen="pay_amount_fen")
     )
