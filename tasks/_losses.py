@@ -52,7 +52,8 @@ def _lost_lists(found: Outages, sold: pl.DataFrame, ask: Ask) -> tuple[dict[str,
         lost_units=(pl.col("lost_micro") / 1_000_000).round(2), **_share_and_factor(pl.col("lost_micro"), pl.col("sold_units"), ask)
     )
     shops = facts.filter(pl.col("unknown") == 0, pl.col("blank") == 0).sort("shop")
-    columns = ("lost_units", "lost_orders", "lost_fen", "sold_units", "share", "factor")
+    shops = shops.with_columns(next_factor=(pl.col("factor") * float(ask.params.stock_factor) * 100).round(0) / 100)
+    columns = ("lost_units", "lost_orders", "lost_fen", "sold_units", "share", "factor", "next_factor")
     return {
         "items": items.filter(sure).sort(**order).drop("reason", "lost_micro"),
         "unknown_items": items.filter(~sure)

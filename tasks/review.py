@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Annotated, Literal
 
 import polars as pl
-from pydantic import AfterValidator
+from pydantic import AfterValidator, Field
 
 from ecops.automation import Answer, Ask, Fen, Frames, Params, Percent, automation
 from ecops.shop.kinds import INSTANT
@@ -401,14 +401,15 @@ def _new_verdicts(facts: pl.DataFrame, ask: Ask, window: Window) -> pl.DataFrame
 class LostSales(Params):
     """`since`, `until` (the last midnight unless told): anchor, anchor +/- duration, or ISO time. `baseline`: whole days before the
     window that show what an item sells in stock; `min_days`: of these and the window's, so many in stock are needed.
-    `max_factor`: the learned stock factor is never more.
+    `max_factor`: no correction is more. `stock_factor`: the factor that the stock had been ordered with; the next one is that times the correction.
     """
 
     since: str = "day"
     until: str | None = None
     baseline: Days = timedelta(days=28)
     min_days: int = 7
-    max_factor: Decimal = Decimal(2)
+    max_factor: Annotated[Decimal, Field(ge=1)] = Decimal(2)
+    stock_factor: Annotated[Decimal, Field(gt=0)] = Decimal("1.2")
 
 
 @automation(
@@ -425,7 +426,8 @@ def lost_sales(frames: Frames, ask: Ask) -> Answer:
     Lost = expected demand over the time out of stock: units per visitor on days in stock x visitors of the day x the share of
     the shop's visitors (hours) who came after the last piece was sold (the last paid order line of a day that ended empty).
     Observed demand is censored: days out of stock say nothing of it. share = lost / (sold + lost) in units;
-    factor = 1 / (1 - share), at most `max_factor` (20 % lost: x 1.25; van Donselaar and Broekmeulen 2010). What buyers took
+    factor = 1 / (1 - share), at most `max_factor` (20 % lost: x 1.25; van Donselaar and Broekmeulen 2010); `next_factor` of `shops` = `stock_factor` x factor,
+    to two decimals (1.2 x 1.25 = 1.5). What buyers took
     instead is not deducted, so it is an upper estimate. `sold_units` are those of the whole days touched. Items of which the time of the
     stock-out, the day's hours or the demand is not known are in `unknown_items` and make the shop unknown; the others' loss
     is said. Items nobody asks for lose nothing.

@@ -1,7 +1,9 @@
 """A run that ended launches what its playbook says comes `then`, such as a campaign's review. Once, however often one looks."""
 
 import logging
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import String, cast, literal, select
 
@@ -57,6 +59,14 @@ def _try(store: Store, shelf: Shelf, row, playbook, shops: list[str], now: datet
 def _launch(store: Store, shelf: Shelf, row, playbook, shops: list[str], now: datetime) -> Launched:
     anchors = {name: datetime.fromisoformat(at) for name, at in row.anchors.items()}
     day = resolve(playbook.then.day, anchors, playbook.zone).at.astimezone(playbook.zone).date()
-    params = fill(playbook.then.with_, {"params": row.params, "anchors": row.anchors})
-    ask = Launch(shelf.find(playbook.then.playbook), day, shops, {name: value for name, value in params.items() if value is not None}, key=f"then:{row.run}")
+    params = _given(playbook, row, row.params)
+    with store.read() as connection:
+        own = {shop: row.params | differing for shop, differing in connection.execute(select(t.run_shop.c.shop, t.run_shop.c.params).where(t.run_shop.c.run == row.run)) if differing}
+    differing = {shop: {name: value for name, value in _given(playbook, row, values).items() if params.get(name) != value} for shop, values in own.items()}
+    ask = Launch(shelf.find(playbook.then.playbook), day, shops, params, key=f"then:{row.run}", shop_params={shop: values for shop, values in differing.items() if values})
     return launch(store, ask, now, row.launched_by)
+
+
+def _given(playbook, row, params: Mapping[str, Any]) -> dict[str, Any]:
+    """What `then` hands over, of a shop's or the run's parameters; what has no value is left to the follower's default."""
+    return {name: value for name, value in fill(playbook.then.with_, {"params": params, "anchors": row.anchors}).items() if value is not None}

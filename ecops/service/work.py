@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
-from ecops.engine.plan import next_round
+from ecops.engine.plan import due_when_ready, next_round
 from ecops.errors import NotFound, NotPossible
 from ecops.playbook.model import Playbook, Step
 from ecops.playbook.template import fill
@@ -176,14 +176,16 @@ def _ask_people(tx: Tx, playbook: Playbook, step: Step, rows: list, results: Map
     """What a machine cannot know becomes one question to the role that answers for the step."""
     if not rows:
         return
-    opened = tx.move_steps([row for row in _again(tx, rows) if row.state == "running"], "open", "step.asks", opened_at=rows[0].opened_at or tx.now)
+    began = rows[0].opened_at or tx.now
+    due = due_when_ready(playbook, step, rows[0].due_at, began)
+    opened = tx.move_steps([row for row in _again(tx, rows) if row.state == "running"], "open", "step.asks", opened_at=began, due_at=due)
     asked = {row.step_run for part in chunks([row.id for row in rows]) for row in tx.all(select(t.item.c.step_run).where(t.item.c.step_run.in_(part), t.item.c.state == "open"))}
     # A repeating step asks once per cause: not again while round after round stays undecided.
     fresh = [row for row in rows if row.id not in asked and not (step.every and row.outcome in ("unknown", "failed"))]
     lines = [(row, [(f"{UNKNOWN_KEY}-{row.rounds + 1}", *_question(results[row.id]))]) for row in fresh]
     evidence = {"type": "text", "required": True, "unit": None, "min": None, "max": None, "choices": []}
-    insert_items(tx, step, playbook.role_of(step), lines, rows[0].due_at, evidence)
-    arm(tx, playbook, step, opened, rows[0].due_at)
+    insert_items(tx, step, playbook.role_of(step), lines, due, evidence)
+    arm(tx, playbook, step, opened, due)
     # The last round of a repeating step is undecided as well, and a person has answered that question already.
     asked |= {row.id for row in fresh}
     finish(tx, playbook, [row for row in opened if row.id not in asked], "done", "step.done")

@@ -615,6 +615,14 @@ def test_a_run_whose_people_and_machines_do_their_part_always_ends():
     assert_consistent(store)
 
 
+def test_what_a_machine_cannot_know_is_due_by_the_rule_that_counts_from_ready(store):
+    run = start(store, playbook(PICK | {"due": "+2h", "escalate": [{"after": "1h", "to": "management"}]}))
+    machine(store, run, UNKNOWN)
+    assert step_of(store, run, "pick").due_at == after(hours=2)
+    assert [item.due_at for item in items_of(store, run, "pick")] == [after(hours=2)]
+    assert [(row.kind, row.at) for row in rows(store, t.timer)] == [("escalate", after(hours=3))]
+
+
 def test_rows_of_one_key_are_all_asked_of_people(store):
     run = start(store, playbook(PICK, CONFIRM))
     machine(store, run, ok({"item_id": "7", "title": "one"}, {"item_id": "7", "title": "two"}, {"item_id": "7#2", "title": "three"}, {"item_id": "7", "title": "four"}))

@@ -170,7 +170,8 @@ def reviews_are_of_what_was_delivered(made):
 
 
 def chats_are_what_the_service_figures_count(made):
-    turns = made["chats"].with_columns(turn=pl.col("message_id").str.extract(r"m(\d+)"))
+    # what the shop sends by itself is no conversation
+    turns = made["chats"].filter(pl.col("sender") != "system").with_columns(turn=pl.col("message_id").str.extract(r"m(\d+)"))
     begun = turns.group_by("shop", "session_id").agg(day_of("at").min().alias("date"), (pl.col("sender") == "agent").any().alias("human"))
     sums = begun.group_by("shop", "date").agg(consulted=pl.len().cast(pl.Int64))
     days = made["service_days"].filter(agent=ALL)

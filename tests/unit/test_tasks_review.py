@@ -364,6 +364,19 @@ def test_a_fifth_lost_needs_a_quarter_more_next_time():
     assert share == pytest.approx(lost / (20 + lost), rel=1e-6) and factor == pytest.approx(1 / (1 - share))
 
 
+def test_the_next_stock_factor_is_the_last_one_times_the_correction():
+    """A fifth of the demand lost: 1.2 x 1.25 = 1.5."""
+    days = [report(back, 100, 10, 10_00, pay_units=10) for back in range(3, 31)] + [report(1, 50, 4, 4_00, pay_units=4)]
+    stock = [{"date": days_ago(back), "item_id": "x", "opening_units": 100, "received_units": 0, "closing_units": 0 if back == 1 else 50} for back in range(1, 31)]
+    hours = [{"hour": DAY + timedelta(hours=n), "visitors": 10} for n in range(24)]
+    frames = {"item_days": days, "stock": stock, "hours": hours, "order_lines": [line("x", 100, "2026-11-11 19:12")]}
+    for stocked, wanted in (("1.2", 1.5), ("2", 2.5)):
+        row = run("review.lost_sales", frames, since="day", stock_factor=stocked).lists["shops"].row(0, named=True)
+        assert (round(row["share"], 4), round(row["factor"], 4), row["next_factor"]) == (0.2, 1.25, wanted)
+    with pytest.raises(ValueError, match="max_factor"):
+        run("review.lost_sales", frames, max_factor="0.9")
+
+
 # --- experiments ---------------------------------------------------------------------------------------------------
 
 

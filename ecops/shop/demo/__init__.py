@@ -54,7 +54,30 @@ import polars as pl
 
 from ecops.shop.availability import available_at
 from ecops.shop.cells import SHOP_ZONE
-from ecops.shop.demo import ads, baskets, chats, days, demand, fate, goods, papers, reviews, sales, shops, traffic, truth
+from ecops.shop.demo import (
+    ads,
+    baskets,
+    chats,
+    consents,
+    counts,
+    days,
+    demand,
+    fate,
+    goods,
+    market,
+    notices,
+    offers,
+    papers,
+    purchases,
+    reviews,
+    sales,
+    shifts,
+    shops,
+    standing,
+    traffic,
+    truth,
+    visits,
+)
 from ecops.shop.demo.plan import Plan
 from ecops.shop.errors import ShopDataError
 from ecops.shop.kinds import INSTANT, KINDS
@@ -191,8 +214,35 @@ def _reports(register: pl.DataFrame, items: pl.DataFrame, plan: Plan) -> tuple[d
         "parcels": sales.parcel_rows(fates, plan),
     }
     raw["hours"] = traffic.hours(sold, shop_days, ads.spent(raw["ad_days"]), plan)
+    raw |= _kept_by_people(register, items, fates, sold, sessions, raw["stock"], plan)
+    messages = consents.messages(raw["consents"], plan)
+    raw["chats"] = pl.concat([raw["chats"], messages.select(raw["chats"].columns)])
     kept = {"orders": raw["orders"], "reviews": raw["reviews"], "ads": raw["ad_days"], "sold": sold, "lost": lost, "fates": fates, "turns": turns}
+    kept |= {"messages": messages} | {kind: raw[kind] for kind in ("purchases", "stock_counts", "consents", "posts")}
     return raw, truth.of_shops(register, items, kept, plan)
+
+
+def _kept_by_people(
+    register: pl.DataFrame, items: pl.DataFrame, fates: pl.DataFrame, sold: pl.DataFrame, sessions: pl.DataFrame, stock: pl.DataFrame, plan: Plan
+) -> dict[str, pl.DataFrame]:
+    """What the platforms' reports do not hold: plans, lists and looks of people, and the visitors by name."""
+    return {
+        "promotions": offers.promotions(register, items, plan),
+        "price_changes": offers.price_changes(items, plan),
+        "purchases": purchases.purchases(stock, items, plan),
+        "stock_counts": counts.stock_counts(stock, plan),
+        "search_words": market.search_words(register, plan),
+        "competitor_shares": market.competitor_shares(register, plan),
+        "service_tags": market.service_tags(register, plan),
+        "needs": market.needs(register, items),
+        "consents": consents.consents(fates, sessions, plan),
+        "shifts": shifts.shifts(register, plan),
+        "scores": standing.scores(register, plan),
+        "posts": standing.posts(register, items, plan),
+        "rules": notices.rules(register, plan),
+        "pages": notices.pages(register, plan),
+        "behaviours": visits.behaviours(sold, sessions, items, plan),
+    }
 
 
 def _finished(kind: str, frame: pl.DataFrame) -> pl.DataFrame:

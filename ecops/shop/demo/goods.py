@@ -24,6 +24,7 @@ from ecops.shop.demo.words import COMPETITORS, HARMLESS_WORDS, IMAGE_ONLY, PLANT
 _ITEM_STEP = 64
 _FIRST_ITEM_ID, _FIRST_RIVAL_ID = 600_000_000_000, 700_000_000_000
 _WATCHED = 6
+_LOOK_DAY = 3
 _PRICE_CUT_AFTER = 40  # from then on the first competitor asks a fifth less for the first item
 
 
@@ -100,19 +101,23 @@ def lowered(price_fen: pl.Expr) -> pl.Expr:
 def competitors(items: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     """Kind `competitor_items`: on the first of each month, what each competitor's match of the first items sold in the month before.
 
-    From two months before the period on, so that there is something to compare with from its first day.
+    From two months before the period on, so that there is something to compare with from its first day. Every Wednesday the prices
+    are looked at again, with the page's monthly figure and no month.
     """
-    months = pl.DataFrame({"month": _months(plan)}).with_columns(date=pl.col("month").dt.offset_by("1mo"))
+    months = pl.DataFrame({"month": _months(plan)}).with_columns(date=pl.col("month").dt.offset_by("1mo"), monthly_list=pl.lit(True))
+    looks = [day for day in plan.days if day.isoweekday() == _LOOK_DAY and day.day != 1]
+    looks = pl.DataFrame({"date": looks}, schema={"date": pl.Date}).with_columns(month=pl.col("date").dt.month_start().dt.offset_by("-1mo"), monthly_list=pl.lit(False))
+    months = pl.concat([months, looks.select(months.columns)])
     rivals = pl.DataFrame({"competitor": COMPETITORS, "rival": range(len(COMPETITORS))})
     frame = items.filter(pl.col("position") < _WATCHED).join(rivals, how="cross").join(months, how="cross")
     match = pl.col("number") * len(COMPETITORS) + pl.col("rival")
     moment = match * 4096 + pl.col("month").dt.year() % 100 * 12 + pl.col("month").dt.month()
     age = (pl.col("date") - pl.col("listed_on")).dt.total_days().clip(30)
     frame = frame.with_columns(monthly=(200 + 3000 * plan.dice(moment, "rival's month")).cast(pl.Int64), rival_fen=_rival_price(plan, match))
+    frame = frame.with_columns(monthly_sales=_as_collected(plan, moment), month=pl.when("monthly_list").then("month"))
     return frame.with_columns(
         competitor_item_id=(match + _FIRST_RIVAL_ID).cast(pl.String),
         price_fen=pl.col("rival_fen"),
-        monthly_sales=_as_collected(plan, moment),
         sold_so_far=age * 50 + pl.col("monthly"),
         comments_so_far=age * 6 + pl.col("monthly") // 8,
     )
@@ -143,5 +148,6 @@ def _months(plan: Plan) -> list[date]:
 
 def price_cut(plan: Plan) -> date | None:
     """The first collection that shows the competitor's lower price; None when the period ends before."""
-    shown = (date(month.year + month.month // 12, month.month % 12 + 1, 1) for month in _months(plan))
-    return next((day for day in shown if day >= plan.day(_PRICE_CUT_AFTER)), None)
+    shown = [date(month.year + month.month // 12, month.month % 12 + 1, 1) for month in _months(plan)]
+    shown += [day for day in plan.days if day.isoweekday() == _LOOK_DAY]
+    return min((day for day in shown if day >= plan.day(_PRICE_CUT_AFTER)), default=None)

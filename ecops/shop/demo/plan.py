@@ -31,6 +31,7 @@ FEWEST_ITEMS, MOST_ITEMS = 30, 36
 CAMPAIGN_DISCOUNT, PRICE_DROP = 0.15, 0.12
 PRICE_DROP_AFTER, BAD_BATCH_AFTER, BAD_BATCH_DAYS, SEARCH_DROP_AFTER, SEARCH_DROP_DAYS = 35, 14, 10, 19, 5
 PRESALE_DAYS = 18
+PLANNED_DAYS = 60
 CYCLE = 60  # days after which what is planted in the orders comes again
 
 _NOON = 12
@@ -70,6 +71,16 @@ class Plan:
         """The period, and the campaign days soon after it: what is pre-sold for those is ordered inside the period."""
         later = {day for peak in self.peaks for day in (peak - timedelta(days=1), peak) if 0 < (day - self.until).days <= PRESALE_DAYS}
         return [*self.days, *sorted(later)]
+
+    @property
+    def planned_until(self) -> date:
+        """Up to when offers and shifts of a campaign are planned on the last day."""
+        return self.until + timedelta(days=PLANNED_DAYS)
+
+    @property
+    def planned_peaks(self) -> list[date]:
+        """The campaign days of the period, and those that are planned."""
+        return [peak for peak in self.peaks if self.since <= peak <= self.planned_until]
 
     @property
     def opens_on_eve(self) -> bool:

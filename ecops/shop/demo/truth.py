@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 import polars as pl
 
-from ecops.shop.demo import ads, chats, goods, papers
+from ecops.shop.demo import ads, chats, consents, counts, goods, market, notices, offers, papers, purchases, shifts, standing
 from ecops.shop.demo.fate import PROMISE_DAYS
 from ecops.shop.demo.plan import (
     BAD_BATCH,
@@ -39,7 +39,8 @@ def of_shops(shops: pl.DataFrame, items: pl.DataFrame, made: dict[str, pl.DataFr
     goods_of = {shop: dict(frame.select("position", "item_id").iter_rows()) for (shop,), frame in items.group_by("shop", maintain_order=True)}
     counted, outages = _counted(shops, made["orders"], plan), _outages(made, plan)
     lists = [_plots(made["orders"]), outages, _parcels(made["fates"], plan), _returns(made["sold"], plan), _price_drop(made["sold"], items, plan),
-             _bad_batch(made["reviews"], plan), ads.told(made["ads"], plan), chats.told(made["turns"], plan)]
+             _bad_batch(made["reviews"], plan), ads.told(made["ads"], plan), chats.told(made["turns"], plan), purchases.told(made["purchases"], plan),
+             counts.told(made["stock_counts"]), consents.told(made["consents"], made["messages"]), _standing(shops, made["posts"], plan)]
     truth = {}
     for shop, number, theme, awake in shops.select("shop", "number", "theme", "awake").iter_rows():
         ids = goods_of[shop]
@@ -47,6 +48,10 @@ def of_shops(shops: pl.DataFrame, items: pl.DataFrame, made: dict[str, pl.DataFr
             *_of_goods(ids, plan),
             *papers.told(shop, ids, theme, plan),
             *_of_shop(number, awake, ids, plan),
+            *offers.told(ids, plan),
+            *market.told(ids, theme, plan),
+            *shifts.told(number, plan),
+            *notices.told(number, ids, plan),
             *(one for found in lists for one in found.get(shop, [])),
         ]
         truth[shop] = _words(ids, plan, outages.get(shop, [])) | counted[shop] | {"planted": planted}
@@ -97,6 +102,11 @@ def _of_shop(number: int, awake: bool, ids: dict[int, str], plan: Plan) -> list[
     if number % 2 == 0 and first <= plan.until:
         found.append({"what": "search_traffic_lost", "hit": True, "from": first.isoformat(), "until": min(last, plan.until).isoformat()})
     return found
+
+
+def _standing(shops: pl.DataFrame, posts: pl.DataFrame, plan: Plan) -> dict[str, list[dict[str, object]]]:
+    numbered = {shop: (number, platform) for shop, number, platform in shops.select("shop", "number", "platform").iter_rows()}
+    return standing.told(posts, numbered, plan)
 
 
 def _counted(shops: pl.DataFrame, orders: pl.DataFrame, plan: Plan) -> dict[str, dict[str, object]]:
