@@ -53,6 +53,15 @@ def test_every_campaign_ends_in_its_review(key):
     campaign, review = SHELF.find(key), SHELF.find("campaign-review")
     assert campaign.then.playbook == "campaign-review"
     assert {"gmv_target", "since", "until"} <= set(campaign.then.with_) <= set(review.params)
+    assert campaign.then.with_["campaign"] == key
+
+
+@pytest.mark.parametrize("key", CAMPAIGNS)
+def test_what_its_review_learns_fits_the_campaign(key):
+    campaign = SHELF.find(key)
+    assert isinstance(campaign.step("set-goals").checklist, tuple)
+    assert ("stock_factor" in campaign.params) == campaign.then.with_.get("learns_stock", True)
+    assert "deposits_since" not in campaign.then.with_ or isinstance(campaign.step("plan-warm-up").checklist, tuple)
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -109,7 +118,7 @@ def test_a_review_proposes_changes_of_the_next_double_11_and_closes_on_a_finding
     review = SHELF.find("campaign-review")
     learned = [step.checklist.learn for step in review.steps if isinstance(step.checklist, Each) and step.checklist.learn]
     assert {"stock_factor"} == {one.param for one in learned if one.param}
-    assert {"plan-ads", "write-scripts", "register-presale", "plan-warm-up"} == {one.step for one in learned if one.step}
+    assert {"set-goals", "plan-warm-up"} == {one.step for one in learned if one.step}
     assert review.step("close-review").approval.findings == 1
     assert review.step("gap").with_["since"] == review.step("gap-net").with_["since"] and review.step("gap-net").with_["cut"] == "net"
 
