@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from ecops import data_verbs, finding_verbs
+from ecops import data_verbs, finding_verbs, report_verbs
 from ecops.errors import BadCall, EcopsError, NotFound, NotRunning
 from ecops.home import SETTINGS, Home
 from ecops.terminal import ZONE, day_of, json_option, moment_of, now, open_store, out, pairs_of, say, table, with_store
@@ -934,7 +934,7 @@ def _lines(source: str) -> list[str]:
     return [line.removesuffix("\r") for line in source.removesuffix("\n").split("\n")] if source else []
 
 
-for verb in (*data_verbs.VERBS, *finding_verbs.VERBS):
+for verb in (*data_verbs.VERBS, *finding_verbs.VERBS, *report_verbs.VERBS):
     cli.add_command(verb)
 
 

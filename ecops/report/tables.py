@@ -9,7 +9,7 @@ from ecops.report.cells import TEXT, Cell, cell, clean
 from ecops.report.headings import Heading, column, list_title
 
 _SAID = ("zh", "en")
-STATUS = {"ok": "有结论\nknown", "unknown": "未知\nunknown", "failed": "计算失败\nfailed"}
+STATUS = {"ok": "有结论 known", "unknown": "未知 unknown", "failed": "计算失败 failed"}
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,19 @@ def _heading(name: str) -> Heading:
     return Heading(column(name).zh, "what it says") if name == "zh" else column(name)
 
 
+def shown(row: Mapping[str, Any], name: str, zone: tzinfo, shops: Mapping[str, str]) -> Cell:
+    """A cell of a list as people read it: shops by name, verdicts and figures in words."""
+    value = row.get(name)
+    if name == "shop" and value in shops:
+        return Cell(clean(shops[value]), TEXT)
+    if name == "status" and value in STATUS:
+        return Cell(STATUS[value], TEXT)
+    if name == "figure" and (heading := column(str(value))).zh:
+        return Cell(heading.zh, TEXT)
+    return cell(name, value, zone, row)
+
+
 def _cell(row: Mapping[str, Any], name: str, zone: tzinfo, shops: Mapping[str, str]) -> Cell:
-    if name == "shop" and row.get(name) in shops:
-        return Cell(clean(shops[row[name]]), TEXT)
-    if name == "status" and row.get(name) in STATUS:
-        return Cell(STATUS[row[name]], TEXT)
     if name == "zh" and row.get("en") and row["en"] != row.get("zh"):
         return Cell("\n".join(cell(part, row.get(part), zone).text for part in _SAID), TEXT)
-    if name == "figure" and (heading := column(str(row.get(name)))).zh:
-        return Cell(heading.zh, TEXT)
-    return cell(name, row.get(name), zone, row)
+    return shown(row, name, zone, shops)

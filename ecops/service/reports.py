@@ -79,9 +79,8 @@ class Reading:
 
     def _unknown(self) -> list[dict[str, Any]]:
         """Automated steps whose latest answer was none, with what was missing, whoever answered in the end."""
-        columns = [column for column in t.outcome.c if column.name != "lists"]
         unsure = (t.step_run.c.run == self.row.run) & t.step_run.c.outcome.in_(("unknown", "failed"))
-        outcomes = {one.step_run: one for one in self.connection.execute(select(*columns).join(t.step_run, t.step_run.c.id == t.outcome.c.step_run).where(unsure).order_by(t.outcome.c.round))}
+        outcomes = self._outcomes(unsure, lists=False)
         rows = self.connection.execute(select(t.step_run).where(unsure).order_by(t.step_run.c.ordinal, t.step_run.c.shop))
         return [self._step_run(row, outcomes.get(row.id)) for row in rows]
 
@@ -99,24 +98,31 @@ class Reading:
         decided = [{"person": self.named(one.person), "role": one.role, "verdict": one.verdict, "note": one.note, "at": one.at} for one in self.connection.execute(query)]
         return self._step_run(row, None) | {"by": approval.by, "quorum": approval.quorum, "decisions": decided}
 
-    def steps(self) -> Iterator[dict[str, Any]]:
-        """Each step of the playbook in its order: {step, step_runs, lists: {name: rows}, items}."""
+    def changes(self) -> int:
+        """How much has happened to the run so far: the number of its latest event, which only grows."""
+        return self.connection.execute(select(func.max(t.event.c.id)).where(t.event.c.run == self.row.run)).scalar() or 0
+
+    def steps(self, lists: bool = True) -> Iterator[dict[str, Any]]:
+        """Each step of the playbook in its order: {step, step_runs, lists: {name: rows}, items}. Without `lists` there are none, and it is quicker."""
         for step in self.playbook.steps:
-            if (found := self.step(step.id))["step_runs"]:
+            if (found := self.step(step.id, lists))["step_runs"]:
                 yield found
 
-    def step(self, key: str) -> dict[str, Any]:
+    def step(self, key: str, lists: bool = True) -> dict[str, Any]:
         """One step. Rows of its lists name their shop; of a step that runs again and again, the latest round is told."""
         mine = (t.step_run.c.run == self.row.run) & (t.step_run.c.step == key)
         rows = self.connection.execute(select(t.step_run).where(mine).order_by(t.step_run.c.shop)).all()
-        found = self.connection.execute(select(t.outcome).join(t.step_run, t.step_run.c.id == t.outcome.c.step_run).where(mine).order_by(t.outcome.c.step_run, t.outcome.c.round))
-        outcomes = {one.step_run: one for one in found}
-        lists: dict[str, list[dict]] = {}
-        for row in rows:
-            for name, listed in (outcomes[row.id].lists if row.id in outcomes else {}).items():
-                lists.setdefault(name, []).extend({"shop": row.shop} | one if row.shop else one for one in listed)
+        outcomes = self._outcomes(mine, lists)
+        listed = _joined([(row.shop, outcomes[row.id].lists) for row in rows if row.id in outcomes]) if lists else {}
         items = self.connection.execute(select(t.item).join(t.step_run, t.step_run.c.id == t.item.c.step_run).where(mine).order_by(t.item.c.shop, t.item.c.position))
-        return {"step": key, "step_runs": [self._step_run(row, outcomes.get(row.id)) for row in rows], "lists": lists, "items": [self._item(row) for row in items]}
+        return {"step": key, "step_runs": [self._step_run(row, outcomes.get(row.id)) for row in rows], "lists": listed, "items": [self._item(row) for row in items]}
+
+    def _outcomes(self, of, lists: bool) -> dict[int, Any]:
+        """The latest outcome of each of these step runs."""
+        columns = [column for column in t.outcome.c if lists or column.name != "lists"]
+        newest = select(t.outcome.c.step_run, func.max(t.outcome.c.round).label("round")).join(t.step_run, t.step_run.c.id == t.outcome.c.step_run).where(of).group_by(t.outcome.c.step_run).subquery()
+        query = select(*columns).join(newest, (newest.c.step_run == t.outcome.c.step_run) & (newest.c.round == t.outcome.c.round))
+        return {one.step_run: one for one in self.connection.execute(query)}
 
     def _step_run(self, row, outcome) -> dict[str, Any]:
         step = self.playbook.step(row.step)
@@ -133,6 +139,15 @@ class Reading:
             "assignee": self.named(row.assignee), "due": row.due_at, "state": row.state, "overdue": views.overdue(row, self.now), "evidence": row.evidence,
             "value": row.value, "link": row.link, "file": row.file, "note": row.note, "closed_by": self.named(row.closed_by), "closed_at": row.closed_at,
         }  # fmt: skip
+
+
+def _joined(found: list[tuple[str, dict[str, list[dict]]]]) -> dict[str, list[dict]]:
+    """The lists of all shops as one each; rows of a step that is the run's name their shop already."""
+    joined: dict[str, list[dict]] = {}
+    for shop, lists in found:
+        for name, rows in lists.items():
+            joined.setdefault(name, []).extend({"shop": shop} | row if shop else row for row in rows)
+    return joined
 
 
 def _title_en(step: Step) -> str:
