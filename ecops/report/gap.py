@@ -1,6 +1,6 @@
 """Where the gap to a target came from, for a review: one bar a part, the parts adding up to the gap exactly. Figures in fen; pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,9 +31,13 @@ class Gap:
     shops: int
 
 
-def gap_of(lists: Mapping[str, Sequence[Mapping[str, Any]]], shops: int) -> Gap | None:
-    """The gap of all shops together, from the lists of review.gap; None when it is known of none. Shops without it are left out and counted."""
-    totals, rows = lists.get("shops") or [], lists.get("items") or []
+def gap_of(step: Mapping[str, Any], shops: int) -> Gap | None:
+    """The gap of all shops together, from a step of review.gap; None when it is known of none.
+
+    Shops whose verdict is not ok are left out and counted, also when they have figures: those are not final.
+    """
+    sure = {row["shop"] for row in step["step_runs"] if row["outcome"] and row["outcome"]["status"] == "ok"}
+    totals, rows = ([row for row in step["lists"].get(name, ()) if "" in sure or row["shop"] in sure] for name in ("shops", "items"))
     if not totals:
         return None
     sums: dict[str, tuple[str, int]] = {}
@@ -46,7 +50,7 @@ def gap_of(lists: Mapping[str, Sequence[Mapping[str, Any]]], shops: int) -> Gap 
 _EN = {"visitors": "traffic", "conversion": "conversion", "aov": "basket", "plan": "plan does not add up", "refunds": "refunds"}
 
 
-def _parts(sums: Mapping[str, tuple[str, int]], gap: int):
+def _parts(sums: Mapping[str, tuple[str, int]], gap: int) -> Iterator[Part]:
     """Bars on one scale with room for the largest loss on the left and the largest gain on the right."""
     fens = [0, *(fen for _, fen in sums.values())]
     least, most = min(fens), max(fens)

@@ -64,7 +64,7 @@ def _open_first(item: Mapping[str, Any]) -> tuple:
 
 def _review(bar: Mapping[str, Any], step: Mapping[str, Any], zone, shops: Mapping[str, str]) -> dict[str, Any]:
     shaped = _step(bar, step, zone, shops)
-    found = gap.gap_of(step["lists"], len(shops)) if bar["task"] == gap.TASK else None
+    found = gap.gap_of(step, len(shops)) if bar["task"] == gap.TASK else None
     return shaped | {"gap": found, "zero": found and gap.zero(found)}
 
 
@@ -74,7 +74,7 @@ def _environment(zone, now: datetime) -> Environment:
     found.globals.update(words=words, states=STATES, verdicts=VERDICTS, finding_states=FINDING_STATES, both=both, figures=_FIGURES, heading=column, task_report=REPORT)
     found.filters.update(
         local=lambda at: moment(at, zone).text if at else "–", near=lambda at: _short(at, zone, now) if at else "–", yuan=lambda fen: cell("_fen", fen, zone).text,
-        percent=lambda value: cell("_share", value, zone).text, safe_link=_safe_link, evidence=lambda facts: _facts(facts, zone), change=change, lines=_lines, parsed=datetime.fromisoformat, param=_param,
+        percent=lambda value: cell("_share", value, zone).text, safe_link=_safe_link, evidence=lambda facts: _facts(facts, zone), change=change, lines=_lines, parsed=datetime.fromisoformat, param=_param, lacks=_lacks,
     )  # fmt: skip
     return found
 
@@ -110,6 +110,12 @@ def _facts(facts: Mapping[str, Any], zone) -> list[tuple[str, str]]:
     if set(facts) == {"text"}:
         return [("", clean(facts["text"]))]
     return [(column(name).zh or column(name).en, cell(name, value, zone, facts).text) for name, value in facts.items() if value is not None and name not in ("shop", "zh", "en")]
+
+
+def _lacks(outcome: Mapping[str, Any]) -> str:
+    """What an answer says is missing, unless its sentence has said it."""
+    said = "; ".join(map(str, outcome["missing"]))
+    return "" if said in outcome["en"] else said
 
 
 def _param(value: Any, kind: str) -> str:

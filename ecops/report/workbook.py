@@ -244,11 +244,15 @@ def _facts(head: Mapping[str, Any]) -> list[tuple[str, Any]]:
 def _gaps(head: Mapping[str, Any], first: Sequence[Mapping[str, Any]]) -> Iterable[tuple[str, Any]]:
     """The gap of all shops, in yuan, and its parts."""
     for step in first:
-        if (found := gap.gap_of(step["lists"], len(head["shops"]))) is None:
+        if (found := gap.gap_of(step, len(head["shops"])) if _is_gap(head, step) else None) is None:
             continue
         yield next(bar["title"] for bar in head["bars"] if bar["step"] == step["step"]), f"{found.known}/{found.shops} 店 shops"
         for label, fen in (("目标 target", found.target_fen), ("实际 actual", found.actual_fen), ("差额 gap", found.gap_fen), *((f"  {part.zh} {part.en}", part.fen) for part in found.parts)):
             yield label, cell("_fen", fen, head["zone"])
+
+
+def _is_gap(head: Mapping[str, Any], step: Mapping[str, Any]) -> bool:
+    return any(bar["step"] == step["step"] and bar["task"] == gap.TASK for bar in head["bars"])
 
 
 def _notes(head: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
