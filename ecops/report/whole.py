@@ -13,10 +13,7 @@ from ecops.errors import BadCall, NotFound
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
     """Where to write; it takes the place of `path` when the block ends well, and is gone when it does not. Raises NotFound, BadCall."""
-    if not path.parent.is_dir():
-        raise NotFound(f"没有文件夹 {path.parent} / There is no folder {path.parent}; make it, or choose another with --out.")
-    if path.is_dir():
-        raise BadCall(f"--out {path} 是文件夹 / it is a folder; add the name of a file.")
+    _must_take_a_file(path)
     part = _beside(path)
     try:
         yield part
@@ -28,6 +25,16 @@ def whole(path: Path) -> Iterator[Path]:
         raise _refused(path, error) from error
     finally:
         part.unlink(missing_ok=True)
+
+
+def _must_take_a_file(path: Path) -> None:
+    try:
+        if not path.parent.is_dir():
+            raise NotFound(f"没有文件夹 {path.parent} / There is no folder {path.parent}; make it, or choose another with --out.")
+        if path.is_dir():
+            raise BadCall(f"--out {path} 是文件夹 / it is a folder; add the name of a file.")
+    except OSError as error:
+        raise _refused(path, error) from error
 
 
 def _beside(path: Path) -> Path:

@@ -4,9 +4,11 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, tzinfo
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from xlsxwriter import Workbook
+from xlsxwriter.exceptions import FileCreateError
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
@@ -35,7 +37,8 @@ class Book:
 
     def __init__(self, path: Path, zone: tzinfo) -> None:
         self.zone = zone
-        self.file = Workbook(str(path), _OPTIONS)
+        self.scratch = TemporaryDirectory(prefix="ecops-workbook-")  # rows wait there, also those of a book that breaks off
+        self.file = Workbook(str(path), _OPTIONS | {"tmpdir": self.scratch.name})
         self.forms: dict[str, Format | None] = {kind: self.file.add_format({"num_format": form}) if form else None for kind, form in _FORMS.items()}
         self.bold = self.file.add_format({"bold": True, "bg_color": "#F3F0EA", "text_wrap": True, "valign": "top"})
         self.strong = self.file.add_format({"bold": True})
@@ -46,8 +49,13 @@ class Book:
 
     def __exit__(self, kind: object, *rest: object) -> None:
         # what broke off half way is not closed: nobody is to see it
-        if kind is None:
-            self.file.close()
+        try:
+            if kind is None:
+                self.file.close()
+        except FileCreateError as error:
+            raise error.args[0] from error  # what the disk said
+        finally:
+            self.scratch.cleanup()
 
     def sheet(self, name: str, headings: Sequence[tuple[str, int]], rows: Iterable[Sequence[Cell]]) -> tuple[str, int]:
         """One table with a heading that stays and a filter; gives the sheet's name and how many rows it holds. More than a sheet takes goes on in another."""
