@@ -82,5 +82,5 @@ def told(consents: pl.DataFrame, messages: pl.DataFrame) -> dict[str, list[dict[
     pushed = messages.filter(script=PUSH).filter(pl.col("at") == pl.col("at").max().over("shop")).sort("shop", "buyer_id")
     last = pushed.group_by("shop", maintain_order=True).agg(pl.col("at").first(), "buyer_id")
     for shop, at, buyers in last.iter_rows():
-        found[shop].append({"what": "pushed", "hit": False, "day": at.date().isoformat(), "buyer_ids": buyers})
+        found[shop].append({"what": "pushed", "hit": False, "day": at.date().isoformat(), "written_to": buyers})
     return found

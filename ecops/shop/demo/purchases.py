@@ -5,7 +5,7 @@ from datetime import timedelta
 import polars as pl
 
 from ecops.shop.demo.baskets import SCARCE
-from ecops.shop.demo.plan import Plan
+from ecops.shop.demo.plan import LAUNCHES, Plan
 
 # One keeps every promise, one comes late more often than not, one takes long and says so. An item's is its position's turn.
 SUPPLIERS = ("恒信供应链", "远达工贸", "海川工厂")
@@ -30,10 +30,11 @@ def purchases(stock: pl.DataFrame, items: pl.DataFrame, plan: Plan) -> pl.DataFr
 
 
 def _first(stock: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """What lay there when the shop's first day, or the item's, began."""
+    """What lay there when the shop's first day began; of an item listed later, what came on the day of its listing."""
     first = stock.filter(pl.col("date") == pl.col("date").min().over("number"), pl.col("opening_units") > 0)
     least, most = _FIRST_BEFORE
     days = (least + plan.dice(pl.col("number"), "first delivery") * (most - least)).cast(pl.Int64)
+    days = pl.when(pl.col("position").is_in(LAUNCHES)).then(0).otherwise(days)
     came = {"received_on": pl.col("date") - pl.duration(days=days), "units": "opening_units", "first": pl.lit(True)}
     return first.select("shop", "number", "position", "item_id", "pack_size", **came)
 

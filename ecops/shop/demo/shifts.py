@@ -1,5 +1,6 @@
 """Who is on duty in the demo shops: a fortnight ahead, and on the days of a campaign that is planned; local instants."""
 
+from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 
 import polars as pl
@@ -9,7 +10,7 @@ from ecops.shop.demo.plan import Plan
 
 _EARLY, _LATE = (AGENTS[0], AGENTS[2]), (AGENTS[1], "客服04")
 _EARLY_HOURS, _LATE_HOURS = (8, 16), (15, 23)
-_HELPERS = ("临时客服01", "临时客服02")  # of the campaign's nights
+_LEAD, _HELPERS = "客服06", ("临时客服01", "临时客服02")  # of the campaign's nights
 UNTRAINED, STALE = "临时客服03", "客服05"  # on duty beside others, so that no hour hangs on them
 _STALE_HOURS, _STALE_DAYS = (18, 22), 400
 _NIGHT = (23, 9)
@@ -19,7 +20,7 @@ _SHIFT = {"agent": pl.String, "shift_from": pl.Datetime("us"), "shift_until": pl
 
 
 def shifts(shops: pl.DataFrame, plan: Plan) -> pl.DataFrame:
-    """Kind `shifts`: two agents early and two late on every day; in a campaign's nights helpers.
+    """Kind `shifts`: two agents early and two late on every day; in a campaign's nights one of the shop's own and helpers.
 
     In every shop nobody is there in the hours in which nobody answers (`chats`); in every second one nobody is there in the first
     hours of a campaign's sale: the late shift ends when it opens and the night begins hours later.
@@ -34,7 +35,7 @@ def has_gap(number: pl.Expr) -> pl.Expr:
     return number % 2 == 0
 
 
-def _of_days(plan: Plan, gap: bool):
+def _of_days(plan: Plan, gap: bool) -> Iterator[tuple]:
     openings = {plan.opening(peak).date(): plan.opening(peak) for peak in plan.planned_peaks}
     for day in _days(plan):
         hole = _hole(day, openings.get(day) if gap else None, plan)
@@ -59,7 +60,7 @@ def _hole(day: date, opening: datetime | None, plan: Plan) -> tuple[int, int] | 
     return (opening.hour, opening.hour + GAP_HOURS) if opening and opening.hour + GAP_HOURS <= _LATE_HOURS[1] else None
 
 
-def _around(agent: str, day: date, hours: tuple[int, int], hole: tuple[int, int] | None, plan: Plan):
+def _around(agent: str, day: date, hours: tuple[int, int], hole: tuple[int, int] | None, plan: Plan) -> Iterator[tuple]:
     """The agent's shift, in two where the hole cuts it."""
     parts = [hours] if hole is None or hole[1] <= hours[0] or hours[1] <= hole[0] else [(hours[0], hole[0]), (hole[1], hours[1])]
     for begin, end in parts:
@@ -67,11 +68,11 @@ def _around(agent: str, day: date, hours: tuple[int, int], hole: tuple[int, int]
             yield agent, _at(day, begin), _at(day, end), _trained(day, plan), False
 
 
-def _nights(peak: date):
+def _nights(peak: date) -> Iterator[tuple]:
     trained = peak - timedelta(days=_TRAINED_FOR_SALE)
     for night in (peak - timedelta(days=1), peak):
-        for agent, on in ((_HELPERS[0], trained), (_HELPERS[1], trained), (UNTRAINED, None)):
-            yield agent, _at(night, _NIGHT[0]), _at(night + timedelta(days=1), _NIGHT[1]), on, True
+        for agent, on in ((_LEAD, trained), (_HELPERS[0], trained), (_HELPERS[1], trained), (UNTRAINED, None)):
+            yield agent, _at(night, _NIGHT[0]), _at(night + timedelta(days=1), _NIGHT[1]), on, agent != _LEAD
 
 
 def _trained(day: date, plan: Plan) -> date:

@@ -1,5 +1,6 @@
 """How the demo shops are judged: the platform's scores day by day, and what people post about them; instants local."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import polars as pl
@@ -20,6 +21,7 @@ _POSTS = (
     (10, 15, "blame_unanswered_copy", True, None),
     (13, 21, "irony", None, None),
 )
+_POST = {"nth": pl.Int64, "day": pl.Date, "what": pl.String, "negative": pl.Boolean, "hours": pl.Float64}
 _TEXTS = {
     "praise": "在{name}买的{good}真不错，同事都来问链接",
     "blame": "{name}的{good}等了一周才到，问客服也说不清",
@@ -60,7 +62,7 @@ def _score(frame: pl.DataFrame, nth: int, change: pl.Expr, plan: Plan) -> pl.Dat
 
 def posts(shops: pl.DataFrame, items: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     """Kind `posts`: praise, blame that is answered in time, blame nobody answers, the same words again, irony nobody has judged."""
-    table = pl.DataFrame(list(_planned(plan)), schema=["nth", "day", "what", "negative", "hours"], orient="row")
+    table = pl.DataFrame(list(_planned(plan)), schema=_POST, orient="row")
     frame = shops.select("shop", "name", shop_number="number").join(table, how="cross")
     number = pl.col("shop_number") * 4096 + pl.col("nth")
     # the copy is of the post one day before, and of its item
@@ -76,7 +78,7 @@ def posts(shops: pl.DataFrame, items: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     return frame.with_columns(text=_text(), answered_at=plan.known(answered)).filter(pl.col("at") < plan.end)
 
 
-def _planned(plan: Plan):
+def _planned(plan: Plan) -> Iterator[tuple]:
     """The posts of the period in the order of their days; numbers do not depend on its end."""
     for number, day in enumerate(plan.days):
         for turn, (first, every, what, negative, hours) in enumerate(_POSTS):
