@@ -20,6 +20,7 @@ from ecops.playbook.params import example_of
 from ecops.service import findings, gates, items, launch, sweep, work
 from ecops.store import tables as t
 from ecops.store.database import Store
+from ecops.store.tx import chunks
 
 ON_TIME, LATE, NEVER = "on-time", "late", "never"
 _EARLY, _LATE, _UNHURRIED = timedelta(hours=2), timedelta(days=1), timedelta(hours=4)
@@ -106,19 +107,23 @@ class Player:
     def _people(self) -> None:
         if self.people == NEVER:
             return
-        for row in self._human():
-            if self._when(row.opened_at, row.due_at) <= self.now:
-                self._approve(row) if row.kind == "approval" else self._tick(row)
+        due = [row for row in self._human() if self._when(row.opened_at, row.due_at) <= self.now]
+        for row in due:
+            if row.kind == "approval":
+                self._approve(row)
+        self._tick([row.id for row in due if row.kind != "approval"])
 
-    def _tick(self, row) -> None:
+    def _tick(self, steps: Sequence[int]) -> None:
+        """Everybody closes what is theirs in these steps."""
         with self.store.read() as connection:
-            rows = connection.execute(select(t.item).where(t.item.c.step_run == row.id, t.item.c.state == "open").order_by(t.item.c.position)).all()
-        for item in rows:
-            items.complete(self.store, item.id, f"{item.role}-1" if self._exists(f"{item.role}-1") else f"{self.playbook.owner}-1", _proof(item.evidence), self.now)
-
-    def _exists(self, person: str) -> bool:
-        with self.store.read() as connection:
-            return connection.execute(select(t.person.c.person).where(t.person.c.person == person)).first() is not None
+            rows = [row for part in chunks(steps) for row in connection.execute(select(t.item).where(t.item.c.step_run.in_(part), t.item.c.state == "open").order_by(t.item.c.id))]
+            people = set(connection.execute(select(t.person.c.person)).scalars())
+        whose: dict[str, dict[int, items.Proof]] = {}
+        for row in rows:
+            person = f"{row.role}-1" if f"{row.role}-1" in people else f"{self.playbook.owner}-1"
+            whose.setdefault(person, {})[row.id] = _proof(row.evidence)
+        for person, ticks in whose.items():
+            items.complete_all(self.store, ticks, person, self.now)
 
     def _approve(self, row) -> None:
         approval = self.playbook.step(row.step).approval

@@ -16,7 +16,7 @@ from ecops.engine.states import STEP_ENDED
 from ecops.playbook.check import needs_of
 from ecops.playbook.model import Each, Playbook, Step
 from ecops.playbook.params import comparable
-from ecops.playbook.template import BadTemplate, evaluate, render
+from ecops.playbook.template import BadTemplate, attributes_used, evaluate, render
 from ecops.service.findings import proposal
 from ecops.service.frozen import frozen
 from ecops.service.lines import item_row
@@ -49,7 +49,7 @@ def _due(tx: Tx, run: str) -> list:
 
 
 def _begin(tx: Tx, run, playbook: Playbook, step: Step, rows: list) -> None:
-    wanted = [row for row in rows if row.rounds or _wanted(tx, run, playbook, step, row)]
+    wanted = [row for row, is_wanted in zip(rows, _wanted(tx, run, playbook, step, rows), strict=True) if row.rounds or is_wanted]
     if unwanted := [row for row in rows if row not in wanted]:
         finish(tx, playbook, unwanted, "skipped", "step.skipped", {"reason": "condition", "when": step.when})
     if not wanted:
@@ -62,11 +62,17 @@ def _begin(tx: Tx, run, playbook: Playbook, step: Step, rows: list) -> None:
         _open(tx, run, playbook, step, wanted)
 
 
-def _wanted(tx: Tx, run, playbook: Playbook, step: Step, row) -> bool:
+def _wanted(tx: Tx, run, playbook: Playbook, step: Step, rows: list) -> list[bool]:
+    """Whether the condition of a step holds, for each of its rows."""
     if not step.when:
-        return True
+        return [True] * len(rows)
+    inputs = _inputs_of(tx, run, playbook, step.when, [row.shop for row in rows])
+    return [_holds(step.when, inputs[row.shop]) for row in rows]
+
+
+def _holds(condition: str, inputs: dict) -> bool:
     try:
-        return bool(evaluate(step.when, inputs_of(tx, run, playbook, row.shop)))
+        return bool(evaluate(condition, inputs))
     except BadTemplate:
         # A condition that cannot be decided never lets work fall away unseen.
         return True
@@ -138,6 +144,7 @@ def insert_items(tx: Tx, step: Step, role: str, new: Sequence[tuple[Any, list]],
         return
     ids = iter(tx.numbers("item", count))
     for row, lines in new:
+        lines = list({line[:3]: line for line in lines}.values())  # a row that stands twice is asked once
         keys = _apart([line[0] for line in lines])
         tx.add(t.item, [item_row(next(ids), row.id, row.run, row.step, row.shop, position, keys[position], zh, en, role, "open", due, evidence, *finding) for position, (_, zh, en, *finding) in enumerate(lines)])
         tx.connection.execute(update(t.step_run).where(t.step_run.c.id == row.id).values(items_total=t.step_run.c.items_total + len(lines)))
@@ -178,13 +185,14 @@ def _free(tx: Tx, playbook: Playbook, done: Step, rows: list) -> None:
             tx.lower_waits(rows[0].run, step.id, len(rows))
 
 
-def inputs_of(tx: Tx, run, playbook: Playbook, shop: str) -> dict:
-    """What a condition may name: params, shop, anchors, and the outcomes of the shop's steps (by id, `-` or `_`)."""
+def _inputs_of(tx: Tx, run, playbook: Playbook, condition: str, shops: Sequence[str]) -> dict[str, dict]:
+    """What a condition may name, by shop: params, shop, anchors, and the outcomes of the steps it names (by id, `-` or `_`)."""
+    values, known = Values(tx, run.run, run.params), _shop_inputs(tx, shops)
+    named = {name.replace("_", "-") for name in attributes_used(condition.strip().removeprefix("{{").removesuffix("}}"), "steps", expression=True)}
+    steps = _step_inputs(tx, run.run, [step.id for step in playbook.steps if step.id.replace("_", "-") in named])
     return {
-        "params": comparable(playbook, Values(tx, run.run, run.params).of(shop)),
-        "anchors": run.anchors,
-        "shop": _shop_inputs(tx, [shop])[shop],
-        "steps": _step_inputs(tx, run.run, shop),
+        shop: {"params": comparable(playbook, values.of(shop)), "anchors": run.anchors, "shop": known[shop], "steps": steps.get("", {}) | steps.get(shop, {})}
+        for shop in shops
     }
 
 
@@ -196,12 +204,15 @@ def _shop_inputs(tx: Tx, keys: Sequence[str]) -> dict[str, dict]:
     return known
 
 
-def _step_inputs(tx: Tx, run: str, shop: str) -> dict:
-    query = select(t.step_run.c.step, t.outcome.c.status, t.outcome.c.lists).join(t.outcome, t.outcome.c.step_run == t.step_run.c.id)
-    rows = tx.all(query.where(t.step_run.c.run == run, t.step_run.c.shop.in_((shop, ""))).order_by(t.outcome.c.round))
-    known = {}
-    for row in rows:
-        known[row.step] = known[row.step.replace("-", "_")] = {"status": row.status, "counts": {name: len(listed) for name, listed in row.lists.items()}}
+def _step_inputs(tx: Tx, run: str, steps: Sequence[str]) -> dict[str, dict]:
+    """By shop, what conditions may ask of the newest outcomes of these steps."""
+    if not steps:
+        return {}
+    query = select(t.step_run.c.step, t.step_run.c.shop, t.outcome.c.status, t.outcome.c.lists).join(t.outcome, t.outcome.c.step_run == t.step_run.c.id)
+    known: dict[str, dict] = {}
+    for row in tx.all(query.where(t.step_run.c.run == run, t.step_run.c.step.in_(steps)).order_by(t.outcome.c.round)):
+        told = {"status": row.status, "counts": {name: len(listed) for name, listed in row.lists.items()}}
+        known.setdefault(row.shop, {}).update({row.step: told, row.step.replace("-", "_"): told})
     return known
 
 

@@ -1,11 +1,14 @@
 """The life of an item: done, skipped, reopened, claimed, assigned. Who is second is told who was first."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from ecops.errors import BadCall, NotFound, NotPossible
 from ecops.playbook.model import Evidence
@@ -15,7 +18,7 @@ from ecops.service.freezes import open_with_reason
 from ecops.service.frozen import frozen
 from ecops.store import tables as t
 from ecops.store.database import Store
-from ecops.store.tx import Tx
+from ecops.store.tx import Tx, chunks
 
 _MAX_DIGITS = 30  # a number longer than that was not counted
 _WORDS = {"done": "done", "skipped": "skipped", "withdrawn": "withdrawn", "planned": "not open yet", "open": "open"}
@@ -52,6 +55,45 @@ def complete(store: Store, item: int, by: str, proof: Proof, now: datetime) -> T
             open_with_reason(tx, row, proof.note)
         _close(tx, row, "done", "item.done", value=proof.value, link=proof.link, file=proof.file, note=proof.note)
     return Ticked(item, "done", True, by, now)
+
+
+def complete_all(store: Store, ticks: Mapping[int, Proof], by: str, now: datetime) -> int:
+    """Tick many items in one commit, all or none; gives how many. Raises as `complete` does for the first that cannot be ticked."""
+    with store.write(now, by) as tx:
+        _known(tx, by)
+        rows = [row for part in chunks(list(ticks)) for row in tx.all(_with_run().where(t.item.c.id.in_(part)).with_for_update(read=True, key_share=True, of=t.run))]
+        if missing := next((item for item in ticks if item not in {row.id for row in rows}), None):
+            raise _no_item(missing)
+        for row in rows:
+            if row.state != "open" or row.run_state != "active":
+                raise _too_late(row) if row.state != "open" else _ended(row)
+            _accept(Evidence.model_validate(row.evidence), ticks[row.id])
+            open_with_reason(tx, row, ticks[row.id].note)
+        for proof in dict.fromkeys(ticks.values()):
+            alike = [row for row in rows if ticks[row.id] == proof]
+            landed = tx.move_items(alike, "done", "item.done", {name: value for name, value in vars(proof).items() if value is not None}, closed_by=by, closed_at=now, **vars(proof))
+            if len(landed) < len(alike):
+                raise _too_late(find(tx.connection, next(row.id for row in alike if row not in landed)))
+        for row in rows:
+            if row.finding:
+                judge(tx, row, "done", ticks[row.id].value, ticks[row.id].note)
+        _count(tx, rows)
+    return len(rows)
+
+
+def _count(tx: Tx, rows: list) -> None:
+    """The steps of items that were closed: what is closed is counted, and those with nothing left end."""
+    for (run, digest), of_run in groupby(sorted(rows, key=lambda row: (row.run, row.digest)), key=lambda row: (row.run, row.digest)):
+        closed = Counter((row.step_run, row.step) for row in of_run)
+        counted = update(t.step_run).where(t.step_run.c.id == bindparam("number")).values(items_done=t.step_run.c.items_done + bindparam("closed"))
+        tx.connection.execute(counted, [{"number": number, "closed": n} for (number, _), n in closed.items()])
+        steps = [row for part in chunks([number for number, _ in closed]) for row in tx.all(select(t.step_run).where(t.step_run.c.id.in_(part)))]
+        if full := [step for step in steps if step.state == "open" and step.items_done >= step.items_total]:
+            tx.lock_run(run)
+            finish(tx, frozen(tx.connection, digest), full, "done", "step.done")
+            advance(tx, run)
+        for step in sorted({step for _, step in closed}):
+            tx.redraw(run, step)
 
 
 def skip(store: Store, item: int, by: str, reason: str, now: datetime) -> Ticked:
@@ -114,7 +156,7 @@ def _close(tx: Tx, row, to: str, what: str, **values: Any) -> None:
     if row.run_state != "active" and row.state in ("done", "skipped"):
         raise _too_late(row)  # who was first matters more than that the run has ended since
     if row.run_state != "active":
-        raise NotPossible(f"The run {row.run} is {row.run_state}; item {row.id} stays as it is.", as_json(row))
+        raise _ended(row)
     detail = {name: value for name, value in values.items() if value is not None}
     if not tx.move_items([row], to, what, detail, closed_by=tx.actor, closed_at=tx.now, **values):
         raise _too_late(find(tx.connection, row.id))
@@ -131,12 +173,24 @@ def _close(tx: Tx, row, to: str, what: str, **values: Any) -> None:
 
 def find(connection: Connection, item: int, hold: bool = False):
     """The item's row with its run's state and digest; `hold` keeps the run from being cancelled meanwhile. Raises NotFound."""
-    query = select(t.item, t.run.c.state.label("run_state"), t.run.c.digest).join(t.run, t.run.c.run == t.item.c.run)
+    query = _with_run()
     query = query.with_for_update(read=True, key_share=True, of=t.run) if hold else query
     row = connection.execute(query.where(t.item.c.id == item)).first()
     if row is None:
-        raise NotFound(f"There is no item {item}; 'ecops checklist' lists the open ones.")
+        raise _no_item(item)
     return row
+
+
+def _with_run():
+    return select(t.item, t.run.c.state.label("run_state"), t.run.c.digest).join(t.run, t.run.c.run == t.item.c.run)
+
+
+def _no_item(item: int) -> NotFound:
+    return NotFound(f"There is no item {item}; 'ecops checklist' lists the open ones.")
+
+
+def _ended(row) -> NotPossible:
+    return NotPossible(f"The run {row.run} is {row.run_state}; item {row.id} stays as it is.", as_json(row))
 
 
 def _too_late(row) -> NotPossible:
