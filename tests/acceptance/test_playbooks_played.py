@@ -1,6 +1,6 @@
 """Every playbook of the product is played through on demo shops: it ends, nothing fails, and people are told what its YAML says, when it says so."""
 
-from datetime import date, datetime
+from datetime import datetime
 from functools import cache
 
 import pytest
@@ -8,11 +8,9 @@ import pytest
 from ecops.engine.plan import due_when_ready, make_plan
 from ecops.shelf import shelf
 from ecops.testing import Played, play
+from tests.by_hand import ANCHORS, DAY
 
-DAY = date(2026, 11, 11)
 PARAMS = {"gmv_target": "1000000"}
-# What a launch by hand has to be told.
-ANCHORS = {"rule-change": {"published": "2026-11-11 10:00"}, "inspection": {"answer_by": "2026-11-16 18:00"}}
 KEYS = sorted(shelf().keys())
 
 

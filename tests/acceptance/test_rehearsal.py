@@ -15,7 +15,7 @@ from ecops.shelf import shelf
 from ecops.shop.demo import generate, write
 from ecops.shop.imports import import_file
 from ecops.shop.lake import Lake
-from tests.acceptance.test_playbooks_played import ANCHORS
+from tests.by_hand import ANCHORS
 from tests.realdata import real_file
 
 CHINA = ZoneInfo("Asia/Shanghai")

@@ -6,18 +6,21 @@ from pathlib import Path
 
 import pytest
 
+from ecops.automation import automations
 from ecops.engine.plan import make_plan
 from ecops.playbook.check import read_playbook
+from ecops.playbook.coverage import by_duty, coverage
 from ecops.playbook.library import Shelf, folders_from
-from ecops.playbook.model import ROLES, Each
+from ecops.playbook.model import DUTIES, ROLES, Each
+from ecops.playbook.rows import ROWS
 from ecops.shelf import task_facts
+from tests.by_hand import ANCHORS, DAY
 
 DOCS = Path(__file__).parents[2] / "docs" / "playbooks.md"
 SHELF = Shelf(folders_from(()), task_facts())
 FILES = sorted(SHELF.files())
 CAMPAIGNS = ("double-11", "sale-618", "douyin-live", "member-day", "anniversary", "content-plan")
-KEYS = (*CAMPAIGNS, "new-shop", "new-platform", "morning", "campaign-review")
-DAY = date(2026, 11, 11)
+KEYS = sorted(SHELF.keys())
 
 
 def served(playbook):
@@ -42,7 +45,7 @@ def test_every_step_has_both_titles_a_duty_rows_and_an_owner(key):
 
 @pytest.mark.parametrize("key", KEYS)
 def test_nothing_is_due_before_what_it_needs(key):
-    plan = make_plan(SHELF.find(key), DAY, datetime(2026, 10, 12, tzinfo=UTC), {})
+    plan = make_plan(SHELF.find(key), DAY, datetime(2026, 10, 12, tzinfo=UTC), ANCHORS.get(key, {}))
     ends = {step.step.id: step.until or step.due or step.begin for step in plan.steps}
     late = [(step.step.id, need) for step in plan.steps for need in step.needs if step.due and ends[need] and ends[need] > step.due]
     assert late == []
@@ -67,7 +70,7 @@ def test_what_its_review_learns_fits_the_campaign(key):
 @pytest.mark.parametrize("key", KEYS)
 def test_nobody_is_reminded_at_night(key):
     playbook = SHELF.find(key)
-    plan = make_plan(playbook, DAY, datetime(2026, 10, 12, tzinfo=UTC), {})
+    plan = make_plan(playbook, DAY, datetime(2026, 10, 12, tzinfo=UTC), ANCHORS.get(key, {}))
     hours = {(step.step.id, (step.due + span).astimezone(playbook.zone).hour) for step in plan.steps if step.due for span in step.step.remind}
     assert [(step, hour) for step, hour in hours if not 8 <= hour < 22] == []
 
@@ -135,3 +138,25 @@ def test_the_example_of_the_docs_checks_clean():
     playbook, problems = read_playbook(text, "docs/playbooks.md", task_facts())
     assert [str(problem) for problem in problems] == []
     assert {step.kind for step in playbook.steps} == {"task", "checklist", "approval", "milestone"}
+
+
+def test_every_row_of_the_work_is_served_by_a_step():
+    found = coverage((SHELF.find(key) for key in KEYS), {name: task.serves for name, task in automations().items()})
+    assert [row for row, steps in found.items() if not steps] == []
+    assert set(found) == set(ROWS)
+
+
+def test_every_automated_step_stands_in_a_playbook():
+    assert set(automations()) - {step.task for key in KEYS for step in SHELF.find(key).steps} == set()
+
+
+def test_every_duty_has_work():
+    spread = by_duty(SHELF.find(key) for key in KEYS)
+    assert {duty: sum(steps[duty] for steps in spread.values()) for duty in DUTIES if not sum(steps[duty] for steps in spread.values())} == {}
+
+
+def test_nobody_asks_for_good_ratings_against_money(tmp_path):
+    path = tmp_path / "ask.yaml"
+    path.write_text("playbook: ask\ntitle: {zh: 口碑, en: Reviews}\nphase: daily\nsteps:\n  - {id: ask, duty: service, due: D + 1d, checklist: [好评返现五元]}\n", encoding="utf-8")
+    [refused] = [problem for problem in SHELF.check(path)[1] if problem.severity == "error"]
+    assert refused.code == "unlawful" and "Order 91" in refused.message and "晒单有礼" in refused.remedy
