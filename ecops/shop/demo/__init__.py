@@ -2,12 +2,14 @@
 
 Everything follows from the seed: the same arguments give the same frames, bit for bit, and a shop's data do not change with
 the number of shops beside it. The kinds agree with each other: lines add up to their orders, refunds to what orders lost,
-an item's paid units, amounts and buyers of a day are those of its lines, its stock falls by them. `behaviours` and the kinds
-that people keep by hand (offers, shifts, rules, purchases ...) stay empty.
+an item's paid units, amounts and buyers of a day are those of its lines, its stock falls by them, its deliveries are purchases, its
+counts are of the stock, who agreed to be written to has ordered or asked.
 
 **Time.** What happened is the same however long the period is; later days only reveal more of it (a parcel arrives, a refund
-is settled). So a longer `until` changes no order, line, traffic or stock of an earlier day. Two things follow `until` itself:
-the papers' expiries, and what is new or known of an item (`items.price_fen`). Another `since` gives other data.
+is settled). So a longer `until` changes no order, line, traffic or stock of an earlier day. These follow `until` itself: the papers'
+expiries, the last look at the home page, the purchases still on their way, and what is new or known of an item (`items.price_fen`).
+Offers, shifts and price changes are plans, known at any time: shifts reach a fortnight beyond `until`, campaigns sixty days.
+Another `since` gives other data.
 
 **Truth.** A dictionary ready for JSON: `seed`, `since`, `until`, `campaign_days` (eve and day), `peaks`, `open_hour`, and
 `shops`: for each shop
@@ -43,6 +45,18 @@ bad_batch (one complaint of one item)                  -
 search_traffic_lost, competitor_price_cut              -
 unanswered_hours, slow_agent                           replies (counts of turns, within 30 s, at 30 s exactly)
 small_hours_convert                                    small_hours_convert with `hit` false
+offers_under_floor                                     offers_exclude_each_other, price_confirmed
+purchase_overdue, supplier_late, cost_risen            purchase_due_today, purchase_on_its_way, supplier_slow_but_punctual, cost_risen_a_little
+stock_count_differs                                    stock_count_within_tolerance
+roster_gap, agent_untrained, agent_training_too_old    agent_temporary
+score_falls                                            score_like_peers, score_dips_a_little
+post_unanswered, post_unjudged                         post_answered_at_the_limit, post_copied
+rule_forbids_words, rule_with_past_date                -
+rule_published_twice                                   -
+home_block_empty, ..._dead_link, ..._missing           -
+need_uncovered, shares_do_not_add_up                   need_half_withdrawn, search_index_only
+search_word_growing                                    search_word_in_titles
+-                                                      consents (counts by channel), pushed (who got the last push)
 ====================================================== ============================================================
 """
 

@@ -21,14 +21,14 @@ _POSTS = (
     (10, 15, "blame_unanswered_copy", True, None),
     (13, 21, "irony", None, None),
 )
-_POST = {"nth": pl.Int64, "day": pl.Date, "what": pl.String, "negative": pl.Boolean, "hours": pl.Float64}
+_POST = {"nth": pl.Int64, "time": pl.Int64, "day": pl.Date, "what": pl.String, "negative": pl.Boolean, "hours": pl.Float64}
 _TEXTS = {
     "praise": "在{name}买的{good}真不错，同事都来问链接",
     "blame": "{name}的{good}等了一周才到，问客服也说不清",
-    "blame_in_time": "{name}这次发错货了，希望尽快处理",
+    "blame_in_time": "{name}的{good}这次发错货了，希望尽快处理",
     "blame_unanswered": "避雷！{name}的{good}和图片完全两样，怀疑是假货",
     "blame_unanswered_copy": "避雷！{name}的{good}，和图片完全两样，怀疑是假货！",
-    "irony": "{name}的发货速度可真是“快”啊，佩服佩服",
+    "irony": "{name}家{good}的发货速度可真是“快”啊，佩服佩服",
 }
 _CHANNELS = ("小红书", "微博", "抖音", "知乎")
 _HOUR = 13
@@ -65,11 +65,9 @@ def posts(shops: pl.DataFrame, items: pl.DataFrame, plan: Plan) -> pl.DataFrame:
     table = pl.DataFrame(list(_planned(plan)), schema=_POST, orient="row")
     frame = shops.select("shop", "name", shop_number="number").join(table, how="cross")
     number = pl.col("shop_number") * 4096 + pl.col("nth")
-    # the copy is of the post one day before, and of its item
-    original = pl.when(pl.col("what") == "blame_unanswered_copy").then(number - 1).otherwise(number)
     seconds = (_HOUR * 3600 + plan.dice(number, "posted") * 4 * 3600).cast(pl.Int64)
     frame = frame.with_columns(
-        post_id="x" + plan.token(number, "post"), position=(plan.dice(original, "post's item") * _WATCHED).cast(pl.Int64),
+        post_id="x" + plan.token(number, "post"), position=pl.col("time") % _WATCHED,
         at=pl.col("day").cast(pl.Datetime("us")) + pl.duration(seconds=seconds),
         channel=(plan.dice(number, "post's channel") * len(_CHANNELS)).cast(pl.Int64).replace_strict(dict(enumerate(_CHANNELS)), return_dtype=pl.String),
     )  # fmt: skip
@@ -79,11 +77,11 @@ def posts(shops: pl.DataFrame, items: pl.DataFrame, plan: Plan) -> pl.DataFrame:
 
 
 def _planned(plan: Plan) -> Iterator[tuple]:
-    """The posts of the period in the order of their days; numbers do not depend on its end."""
+    """The posts of the period by day, `time` counting those of a sort: the next is of another item, a copy of the item of what it copies."""
     for number, day in enumerate(plan.days):
         for turn, (first, every, what, negative, hours) in enumerate(_POSTS):
             if number >= first and (number - first) % every == 0:
-                yield number * len(_POSTS) + turn, day, what, negative, hours
+                yield number * len(_POSTS) + turn, (number - first) // every, day, what, negative, hours
 
 
 def _text() -> pl.Expr:
