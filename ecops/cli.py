@@ -37,7 +37,7 @@ def cli() -> None:
 
 
 @cli.command()
-@click.option("--demo", is_flag=True, help="fill a demo shop and launch Double 11")
+@click.option("--demo", is_flag=True, help="fill a demo shop and launch Double 11 and a run of each other phase")
 @click.option("--home", type=click.Path(path_type=Path), help="the folder everything lives in")
 @click.option("--port", type=click.IntRange(1024, 65534), default=PORT, show_default=True, help="of the pages; Prefect takes the next one")
 @click.option("--no-browser", is_flag=True, help="do not open a browser")
@@ -97,9 +97,10 @@ def _deploy(home: Home, store) -> dict[str, str]:
 
 
 def _demo(home: Home, store, at: datetime) -> str:
-    """A demo shop with people, and Double 11 launched for the day sixty days ahead, so that its first steps open today; once a home."""
+    """A demo shop with people, Double 11 launched so that its first steps have opened at any hour of the day, and a run of each other phase; once a home."""
     from sqlalchemy import select
 
+    from ecops.playbook.cron import last_firing
     from ecops.service import launch as launching
     from ecops.shelf import shelf
     from ecops.store import tables as t
@@ -114,10 +115,21 @@ def _demo(home: Home, store, at: datetime) -> str:
         today = at.astimezone(ZONE).date()
         _generate(home, store, 1, 11, today - timedelta(days=90), today, 20, at)
     _demo_people(store, at)
-    ask = launching.Launch(shelf(home.playbooks).find("double-11"), at.astimezone(ZONE).date() + timedelta(days=60), ["demo"], {"gmv_target": "1000000"}, key="demo")
+    yesterday, books = at.astimezone(ZONE).date() - timedelta(days=1), shelf(home.playbooks)
+    ask = launching.Launch(books.find("double-11"), yesterday + timedelta(days=60), ["demo"], {"gmv_target": "1000000"}, key="demo")
     launched = launching.launch(store, ask, at, "wang-li")
     _tell_prefect(home, store, launched.run, at)
+    # the clock tells Prefect of the others
+    for key, params in _DEMO_PHASES.items():
+        launching.launch(store, launching.Launch(books.find(key), yesterday, ["demo"], params, key=f"demo-{key}"), at, "chen-jie")
+    morning = books.find("morning")
+    fired = last_firing(morning.schedule.cron, at, morning.zone).astimezone(morning.zone).date()
+    # with the key that its schedule gives it
+    launching.launch(store, launching.Launch(morning, fired, ["demo"], key=f"morning@{fired}@all", firing=True), at, "schedule")
     return launched.run
+
+
+_DEMO_PHASES = {"new-platform": {}, "campaign-review": {"gmv_target": "100000", "since": "day - 8d", "until": "day - 1d", "learns_stock": "false"}}
 
 
 _PEOPLE = {
