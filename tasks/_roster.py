@@ -58,10 +58,12 @@ def service_grid(ask: Ask, window: Window) -> pl.LazyFrame:
 
 
 def usual_hours(frames: Frames, ask: Ask) -> pl.DataFrame:
-    """Conversations begun in each hour of the day over the whole local days of `history`: shop, o_clock, `sessions`, and `days` there are any."""
+    """Conversations begun in each hour of the day over the whole local days of `history`: shop, o_clock, `sessions`, and `days` there are any.
+    What the shop sent by itself is no conversation: nobody has to be there for it."""
     span = days_before(ask, ask.params.history)
     local = pl.col("at").dt.convert_time_zone(ask.timezone.key)
-    recent = known(frames, "chats", ask).filter(pl.col("at") >= instant(ask.as_of - ask.params.history - 2 * DAY))
+    people = known(frames, "chats", ask).filter(pl.col("sender").ne_missing("system"))
+    recent = people.filter(pl.col("at") >= instant(ask.as_of - ask.params.history - 2 * DAY))
     begun = recent.group_by("shop", "session_id").agg(pl.col("at").min()).filter(local.dt.date().is_between(span.first, span.last))
     by_hour = begun.group_by("shop", o_clock=local.dt.hour().cast(pl.Int64)).agg(sessions=pl.len().cast(pl.Int64))
     days = begun.group_by("shop").agg(days=local.dt.date().n_unique().cast(pl.Int64))

@@ -374,7 +374,7 @@ def _shifts(f: Frames, begins: datetime = BEGINS, ends: datetime = ENDS) -> pl.L
 
 @peer("service.roster", "hour", "needed", "people", "cause", of="hours")
 def roster(f: Frames, begins: datetime = BEGINS, ends: datetime = ENDS, opens: int = 8, closes: int = 23) -> pl.LazyFrame:
-    begun = f["chats"].filter(C("at") >= NOW - timedelta(days=16)).group_by(SESSION).agg(C("at").min()).with_columns(date=local_day("at")).filter(last(14))
+    begun = f["chats"].filter(C("at") >= NOW - timedelta(days=16), C("sender").ne_missing("system")).group_by(SESSION).agg(C("at").min()).with_columns(date=local_day("at")).filter(last(14))
     usual = begun.group_by("shop", o_clock=o_clock("at")).agg(sessions=COUNT)
     days = begun.group_by("shop").agg(days=C("date").n_unique())
     hours = pl.datetime_range(begins, ends, "1h", closed="left", eager=True).cast(pl.Datetime("us", "UTC")).alias("hour").to_frame().lazy()

@@ -33,7 +33,7 @@ def fill(url: str, shops: int = SHOPS) -> tuple[tuple[str, ...], dict[str, int]]
 
 
 def by_hand(data: DemoData) -> dict[str, pl.DataFrame]:
-    """The kinds that stay empty in a demo, a few rows a shop, made from its items, buyers and agents; always the same."""
+    """What people keep by hand, in place of the demo's own: a few rows a shop, made from its items, buyers and agents; always the same."""
     items = data.frames["items"].sort("shop", "item_id").with_columns(n=pl.int_range(pl.len()).over("shop"))
     orders = data.frames["orders"]
     buyers = orders.filter(pl.col("buyer_id").is_not_null()).select("shop", "buyer_id").unique().sort("shop", "buyer_id")

@@ -5,6 +5,7 @@ from decimal import Decimal
 from functools import cache
 from math import ceil
 
+import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st

@@ -685,6 +685,14 @@ def test_two_people_lead_four_conversations_an_hour_and_not_five(sessions, short
     assert problems(answer) == short
 
 
+def test_what_the_shop_sends_by_itself_needs_nobody():
+    at = datetime.combine(days_ago(2), datetime.min.time(), CHINA) + 10 * HOUR
+    sent = [row for n in range(99) for row in talk(f"sent-{n}", (0, "system"), start=at)]
+    chats = [*history(4).collect().to_dicts(), *sent]
+    answer = run("service.roster", {"shifts": BOTH, "chats": chats}, since="2026-11-13", until="2026-11-14", per_hour=2)
+    assert problems(answer) == [] and answer.lists["hours"]["expected"].to_list() == [4.0] * 15
+
+
 def test_the_campaign_day_expects_more_and_lasts_round_the_clock():
     frames = {"shifts": BOTH, "chats": history(4)}
     answer = run("service.roster", frames, since="2026-11-13", until="2026-11-14", per_hour=2, uplift="1.5", opens=0, closes=24)
