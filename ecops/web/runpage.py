@@ -49,6 +49,7 @@ def run_page(connection: Connection, run: str, now: datetime) -> dict[str, Any]:
         "run": row, "shop_name": _only_shops(connection, [run]).get(run) if row.shops == 1 else None, "anchors": sorted(((name, at) for name, at in row.anchors.items() if name not in ("D", "launch") or len(row.anchors) <= 2), key=lambda pair: pair[1]),
         "axis": axis, "now_x": axis.at(now) if row.state == "active" else None, "stages": _stages(playbook, rows), "waits": _waits(rows),
         "progress": round(sum(bar["shops_done"] / bar["shops"] for bar in bars if bar["shops"]), 2), "ended": sum(bar["look"] in ENDED_LOOKS for bar in bars), "late": sum(bar["late"] for bar in rows), "gates": _gates(connection, run, playbook),
+        "anchor_titles": {name: anchor.title for name, anchor in playbook.anchors.items() if anchor.title},
         "notes": views.notes(connection, row, playbook),
         "launched_name": inbox._names(connection, t.person.c.person, t.person.c.name, {row.launched_by}).get(row.launched_by, row.launched_by),
     }  # fmt: skip
