@@ -832,22 +832,28 @@ def cancel(home: Home, store, run: str, by: str, reason: str, as_json: bool) -> 
 @click.option("--day", required=True)
 @click.option("--shops", default="all", show_default=True)
 @click.option("--people", type=click.Choice(["on-time", "late", "never"]), default="on-time", show_default=True)
-@click.option("--param", "params", multiple=True)
+@click.option("--param", "params", multiple=True, help="name=value, or name@shop=value, name@tag:T=value for some shops")
 @click.option("--anchor", "anchors", multiple=True)
+@click.option("--decline", multiple=True, help="a parameter that was learned and is not wanted; 'all' for all of them")
 @json_option
 @with_store
-def rehearse(home: Home, store, key: str, day: str, shops: str, people: str, params, anchors, as_json: bool) -> None:
+def rehearse(home: Home, store, key: str, day: str, shops: str, people: str, params, anchors, decline: tuple[str, ...], as_json: bool) -> None:
     """A whole run on a virtual clock, on the shop's own data; nothing is sent, nothing is kept."""
     from ecops.rehearse import rehearse as play
     from ecops.service import launch as launching
     from ecops.service import shops as shop_service
+    from ecops.service import versions
+    from ecops.service.findings import in_force
+    from ecops.service.learning import take
     from ecops.shelf import shelf
     from ecops.shop.lake import Lake
 
-    book = shelf(home.playbooks).find(key)
-    picked = set(launching.pick_shops(store, shops))
-    rows = [row for row in shop_service.everyone(store) if row["shop"] in picked]
-    result = play(book, day_of(day), rows, Lake(home.lake_url), people, pairs_of(params, "param"), pairs_of(anchors, "anchor"))
+    book, picked = versions.find(store, shelf(home.playbooks), key), launching.pick_shops(store, shops)
+    rows = [row for row in shop_service.everyone(store) if row["shop"] in set(picked)]
+    for_all, for_some = _params(params)
+    with store.read() as connection:
+        taken = take(book, in_force(connection, book.playbook, picked), for_all, decline)
+    result = play(book, day_of(day), rows, Lake(home.lake_url), people, for_all, pairs_of(anchors, "anchor"), for_some, taken)
     out(result.to_json(), as_json, lambda: _rehearsed(result))
 
 

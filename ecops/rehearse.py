@@ -18,6 +18,7 @@ from ecops.playbook.dates import DAY
 from ecops.playbook.model import Playbook
 from ecops.playbook.params import example_of
 from ecops.service import findings, gates, items, launch, sweep, work
+from ecops.service.learning import Taken
 from ecops.store import tables as t
 from ecops.store.database import Store
 from ecops.store.tx import chunks
@@ -183,12 +184,15 @@ def _proof(evidence: Mapping[str, Any]) -> items.Proof:
     return items.Proof(sample if kind in ("number", "text", "choice") else None, sample if kind == "link" else None, sample if kind == "file" else None, "演练 / rehearsal")
 
 
-def rehearse(playbook: Playbook, day: date, shops: Sequence[Mapping[str, Any]], lake, people: str = ON_TIME, params: Mapping[str, Any] | None = None, anchors: Mapping[str, str] | None = None) -> Rehearsed:
-    """Play a playbook through. Required parameters that are not given are taken as their type's plain example. Raises BadCall."""
+def rehearse(
+    playbook: Playbook, day: date, shops: Sequence[Mapping[str, Any]], lake, people: str = ON_TIME, params: Mapping[str, Any] | None = None,
+    anchors: Mapping[str, str] | None = None, shop_params: Mapping[str, Mapping[str, Any]] | None = None, learned: Taken | None = None,
+) -> Rehearsed:
+    """Play a playbook through, with what was `learned`. Required parameters that are not given are taken as their type's plain example. Raises BadCall."""
     started, store = time.perf_counter(), Store.in_memory()
     now = beginning(playbook, day, anchors or {})
     populate(store, playbook, shops, now)
-    ask = launch.Launch(playbook, day, [shop["shop"] for shop in shops], _with_examples(playbook, params or {}), anchors or {})
+    ask = launch.Launch(playbook, day, [shop["shop"] for shop in shops], _with_examples(playbook, params or {}), anchors or {}, shop_params=shop_params or {}, learned=learned)
     launched = launch.launch(store, ask, now, "requester")
     player = Player(store, lake, playbook, launched.run, people, now)
     player.play()

@@ -34,7 +34,7 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 class Launch:
     """What is asked for. `shops` holds keys; `key` makes a repeated launch find the first one. A `firing` of a schedule takes the place of the
     unfinished firings before it. `shop_params`: parameters by shop or `tag:T`. `decline`: what was learned and is not wanted, by the name of its
-    parameter or step, or `all`.
+    parameter or step, or `all`. `learned`: what is taken over instead of what the store has learned.
     """
 
     playbook: Playbook
@@ -46,6 +46,7 @@ class Launch:
     firing: bool = False
     shop_params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     decline: Sequence[str] = ()
+    learned: Taken | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def _launch(store: Store, ask: Launch, now: datetime, by: str) -> Launched:
         if ask.firing:
             ask = replace(ask, shops=take_over(tx, ask.playbook.playbook, ask.day, ask.shops))
         shops = shops_of(tx, ask.shops)
-        taken = take(ask.playbook, in_force(tx.connection, ask.playbook.playbook, ask.shops), ask.params, ask.decline)
+        taken = ask.learned or take(ask.playbook, in_force(tx.connection, ask.playbook.playbook, ask.shops), ask.params, ask.decline)
         params = read_params(ask.playbook, taken.params | ask.params)
         own = _own_params(ask, shops, taken, params)
         run = _insert_run(tx, ask, plan, params, own)

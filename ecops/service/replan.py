@@ -72,6 +72,7 @@ def apply(store: Store, run: str, anchors: Mapping[str, str], playbook: Playbook
         change = _change(tx.connection, row, anchors, playbook, now)
         old = frozen(tx.connection, row.digest)
         if change.playbook is not old:
+            _keep_definitions(tx, playbook, change.playbook)
             _rewrite(tx, row, old, change)
         _redate(tx, change)
         _keep(tx, row, change, reason)
@@ -117,6 +118,12 @@ def _change(connection: Connection, run, anchors: Mapping[str, str], playbook: P
         day, plan, new, moved, [end for end in ends if end[2] and end[2] < now], moves.kept(plan, rows) if moved else [],
         sorted(wanted - was), [row.step for row in rows if row.step not in wanted and row.state not in STEP_ENDED and row.shop == min(one.shop for one in rows if one.step == row.step)], fresh,
     )  # fmt: skip
+
+
+def _keep_definitions(tx: Tx, playbook: Playbook, carried: Playbook) -> None:
+    """The version itself, and as this run takes it over."""
+    for book, is_carried in ((playbook, 0), (carried, 1)):
+        tx.add_new(t.definition, [{"digest": digest(book), "body": book.model_dump_json(by_alias=True), "carried": is_carried}])
 
 
 def _rewrite(tx: Tx, run, old: Playbook, change: Change) -> None:
@@ -189,7 +196,6 @@ def _keep(tx: Tx, run, change: Change, reason: str | None) -> None:
     values = {"anchors": anchor_texts(change.plan), "day": change.day.isoformat()}
     mark = digest(change.playbook)
     if mark != run.digest:
-        tx.add_new(t.definition, [{"digest": mark, "body": change.playbook.model_dump_json(by_alias=True)}])
         values |= {"digest": mark, "version": change.playbook.version, "params": _params(run, change.playbook)}
     tx.connection.execute(update(t.run).where(t.run.c.run == run.run).values(**values))
     detail = {"moves": len(change.moves), "added": change.added, "removed": change.removed, "rewritten": change.rewritten, "reason": reason}

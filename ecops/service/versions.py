@@ -2,7 +2,7 @@
 
 import re
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from ecops.errors import NotFound
 from ecops.playbook.library import Shelf
@@ -22,10 +22,18 @@ def find(store: Store, shelf: Shelf, words: str) -> Playbook:
     key, version = match["key"], int(match["version"])
     if key in shelf.keys() and (here := shelf.find(key)).version == version:
         return here
-    with store.read() as connection:
-        launched = select(t.run.c.digest, t.run.c.version).where(t.run.c.playbook == key).order_by(t.run.c.launched_at.desc())
-        rows = connection.execute(launched).all()
-        if digest := next((row.digest for row in rows if row.version == version), None):
-            return frozen(connection, digest)
-    known = sorted({row.version for row in rows} | ({shelf.find(key).version} if key in shelf.keys() else set()))
+    kept = _kept(store, key)
+    if version in kept:
+        return kept[version]
+    known = sorted({*kept, *({shelf.find(key).version} if key in shelf.keys() else ())})
     raise NotFound(f"There is no version {version} of {key}; known: {', '.join(map(str, known)) or 'none'}.")
+
+
+def _kept(store: Store, key: str) -> dict[int, Playbook]:
+    """The versions that runs were launched with; of two that call themselves the same, the one launched last."""
+    with store.read() as connection:
+        launched = select(t.run.c.digest, func.max(t.run.c.launched_at).label("at")).group_by(t.run.c.digest).subquery()
+        query = select(t.definition.c.digest).outerjoin(launched, launched.c.digest == t.definition.c.digest)
+        query = query.where(t.definition.c.carried == 0, t.definition.c.body.contains(f'"playbook":"{key}"', autoescape=True)).order_by(launched.c.at.is_not(None), launched.c.at)
+        books = [frozen(connection, digest) for digest in connection.execute(query).scalars()]
+    return {book.version: book for book in books if book.playbook == key}

@@ -67,6 +67,7 @@ definition = Table(
     "definition", metadata,
     Column("digest", String(64), primary_key=True),
     Column("body", Text, nullable=False),
+    Column("carried", Integer, nullable=False, server_default=text("0")),  # 1: a version as a running plan took it over
 )  # fmt: skip
 run = Table(
     "run", metadata,

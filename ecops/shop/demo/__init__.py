@@ -103,8 +103,9 @@ SOURCE = "demo"
 OPEN_HOUR = 20
 
 _CAMPAIGNS = ((6, 18), (11, 11))
-# A shop's day has as many report rows as 20 orders have. So much is made at once, which keeps memory below 1 GiB.
-_DAY_IN_ORDERS, _BATCH_ORDERS = 20, 90_000
+# A shop's day has as many report rows as 20 orders have; its goods, plans and lists, however short the period, as 400 have. So much is made at
+# once, which keeps memory below 1 GiB.
+_DAY_IN_ORDERS, _SHOP_IN_ORDERS, _BATCH_ORDERS = 20, 400, 90_000
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def batches(
 ) -> Iterator[DemoData]:
     """The same shops as `generate` makes, some at a time, for memory that does not grow with their number."""
     plan = _plan(shops, seed, since, until, orders_per_day, day, open_hour)
-    each = max(1, _BATCH_ORDERS // ((orders_per_day + _DAY_IN_ORDERS) * len(plan.days)))
+    each = max(1, _BATCH_ORDERS // ((orders_per_day + _DAY_IN_ORDERS) * len(plan.days) + _SHOP_IN_ORDERS))
     for first in range(0, shops, each):
         yield _made(first, min(each, shops - first), plan, platform)
 

@@ -1,4 +1,4 @@
-"""Firings, parameters of single shops, findings and what was learned from them."""
+"""Firings, parameters of single shops, findings and what was learned from them, versions that running plans took over."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -9,6 +9,7 @@ revision = "0002"
 down_revision = "0001"
 
 _COLUMNS = {
+    "definition": lambda: sa.Column("carried", sa.Integer, nullable=False, server_default=sa.text("0")),
     "run": lambda: sa.Column("scheduled", sa.Integer, nullable=False, server_default=sa.text("0")),
     "run_shop": lambda: sa.Column("params", sa.JSON, nullable=False, server_default=sa.text("'{}'")),
     "item": lambda: sa.Column("finding", sa.JSON(none_as_null=True)),
