@@ -3,14 +3,17 @@
 import signal
 import socket
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import psutil
 import pytest
 
+from ecops.playbook.cron import last_firing
 from ecops.service import views
 from tests.acceptance.system import STEPS, System, events, until
 
 pytestmark = pytest.mark.prefect
+CHINA = ZoneInfo("Asia/Shanghai")
 
 
 @pytest.fixture(scope="module")
@@ -143,27 +146,40 @@ def test_a_task_that_breaks_asks_a_person_and_fails_no_flow_run(system, tmp_path
     until(lambda: system.flow_state(flow_run) == "COMPLETED", 40, "the flow run to complete")
 
 
+def fire(api, at: datetime) -> str:
+    """A flow run of the routine, laid out for `at`, whose time has come."""
+    wish = {"state": {"type": "SCHEDULED", "state_details": {"scheduled_time": at.isoformat()}}}
+    flow_run = api.post(f"/deployments/{api.deployment_id('daily/routine')}/create_flow_run", wish)["id"]
+    api.set_flow_run_state(flow_run, "SCHEDULED", "Scheduled")
+    return flow_run
+
+
+def routines(system) -> list[tuple[str, str, str]]:
+    with system.store.read() as connection:
+        return sorted((run["day"], run["state"], run["prefect_flow_run"]) for run in views.runs(connection) if run["playbook"] == "routine")
+
+
+def test_what_was_missed_while_the_machine_was_off_is_caught_up_once(system):
+    newest = last_firing("0 3 * * *", datetime.now(UTC), CHINA)
+    with system.prefect() as api:
+        fired = [fire(api, newest - timedelta(days=days)) for days in (4, 3, 2)]
+        until(lambda: {state.type for state in api.flow_runs(fired)} <= {"PAUSED", "COMPLETED"}, 60, "all late firings")
+        asleep = [state.id for state in api.flow_runs(fired) if state.type == "PAUSED"]
+    assert routines(system) == [(f"{newest.astimezone(CHINA):%Y-%m-%d}", "active", *asleep)]
+
+
 def test_a_routine_fires_once_a_day_and_takes_the_place_of_the_day_before(system):
     day = datetime(2031, 5, 5, 19, tzinfo=UTC)  # 3 o'clock in China
     with system.prefect() as api:
-        deployment = api.deployment_id("daily/routine")
-
-        def fire(at: datetime) -> str:
-            wish = {"state": {"type": "SCHEDULED", "state_details": {"scheduled_time": at.isoformat()}}}
-            flow_run = api.post(f"/deployments/{deployment}/create_flow_run", wish)["id"]
-            api.set_flow_run_state(flow_run, "SCHEDULED", "Scheduled")  # its time has come
-            return flow_run
-
-        before = fire(day - timedelta(days=1))
+        before = fire(api, day - timedelta(days=1))
         until(lambda: system.flow_state(before) == "PAUSED", 60, "the first day")
-        fired = [fire(at) for at in (day, day, day + timedelta(minutes=5))]
+        fired = [fire(api, at) for at in (day, day, day + timedelta(minutes=5))]
         until(lambda: {state.type for state in api.flow_runs(fired)} <= {"PAUSED", "COMPLETED"}, 60, "all firings")
         asleep = [state.id for state in api.flow_runs(fired) if state.type == "PAUSED"]
         until(lambda: system.flow_state(before) == "CANCELLED", 60, "the day before to end in Prefect too")
         names = [api.get(f"/flow_runs/{flow_run}")["name"].split(" · ")[0] for flow_run in (before, *asleep)]
-    with system.store.read() as connection:
-        runs = [run for run in views.runs(connection) if run["playbook"] == "routine"]
-    assert sorted((run["day"], run["state"], run["prefect_flow_run"]) for run in runs) == [("2031-05-05", "cancelled", before), ("2031-05-06", "active", *asleep)]
+    assert routines(system)[-2:] == [("2031-05-05", "cancelled", before), ("2031-05-06", "active", *asleep)]
+    assert [state for _, state, _ in routines(system)].count("active") == 1
     assert names == ["例行 2031-05-05", "例行 2031-05-06"]
 
 
