@@ -105,7 +105,7 @@ OPEN_HOUR = 20
 _CAMPAIGNS = ((6, 18), (11, 11))
 # A shop's day has as many report rows as 20 orders have; its goods, plans and lists, however short the period, as 400 have. So much is made at
 # once, which keeps memory below 1 GiB.
-_DAY_IN_ORDERS, _SHOP_IN_ORDERS, _BATCH_ORDERS = 20, 400, 90_000
+_DAY_IN_ORDERS, _SHOP_IN_ORDERS, _BATCH_ORDERS = 20, 400, 80_000
 
 
 @dataclass(frozen=True)

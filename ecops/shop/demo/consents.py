@@ -58,15 +58,20 @@ def _at(day: date, hour: int) -> datetime:
 
 
 def _sent(those: pl.DataFrame, since: str, moments: list[datetime], script: str, share: float, plan: Plan) -> pl.DataFrame:
-    """To whom it may be sent at each of the moments, drawn anew each time; nobody who has withdrawn."""
-    frame = those.join(pl.DataFrame({"sent": moments}, schema={"sent": pl.Datetime("us")}), how="cross")
-    stays = (pl.col("withdrawn_at") > pl.col("sent")).fill_null(True)
-    number = (pl.col("number") % 2**40) * 2**16 + pl.col("sent").dt.date().dt.epoch("d").cast(pl.Int64)
-    frame = frame.filter((pl.col(since) <= pl.col("sent")).fill_null(False), stays, plan.dice(number, script) < share)
+    """To whom it may be sent at each of the moments, drawn anew each time; nobody who has withdrawn. One moment after the other: people times
+    moments would grow with the square of the period."""
+    parts = [_sent_at(those, since, at, script, share, plan) for at in moments]
+    return pl.concat([_sent_at(those.clear(), since, plan.start, script, share, plan), *parts])
+
+
+def _sent_at(those: pl.DataFrame, since: str, at: datetime, script: str, share: float, plan: Plan) -> pl.DataFrame:
+    number = (pl.col("number") % 2**40) * 2**16 + pl.lit(at).dt.date().dt.epoch("d").cast(pl.Int64)
+    stays = (pl.col("withdrawn_at") > at).fill_null(True)
+    frame = those.filter((pl.col(since) <= at).fill_null(False), stays, plan.dice(number, script) < share)
     none = pl.lit(None, dtype=pl.String)
     return frame.select(
-        "shop", session_id="w" + plan.token(number, script), buyer_id="buyer_id", message_id=pl.lit("w0"), at="sent", sender=pl.lit("system"), agent=none,
-        script=pl.lit(script),
+        "shop", session_id="w" + plan.token(number, script), buyer_id="buyer_id", message_id=pl.lit("w0"), at=pl.lit(at), sender=pl.lit("system"),
+        agent=none, script=pl.lit(script),
     )  # fmt: skip
 
 
