@@ -160,7 +160,7 @@ def _place(feed: pl.Expr) -> pl.Expr:
 # --- goods ---------------------------------------------------------------------------------------------------------
 
 
-def _offers(f: Frames) -> pl.LazyFrame:
+def _priced_offers(f: Frames) -> pl.LazyFrame:
     """Competitors' offers with the price seen last and the one before, and when we changed ours."""
     ours = f["items"].filter(C("on_sale")).select(*SHOP_ITEM, ours="price_fen")
     seen = f["competitor_items"].filter(C("item_id").is_not_null(), C("price_fen") > 0, C("date") <= TODAY).sort("date").group_by("shop", "item_id", *OFFER[1:]).agg(
@@ -211,7 +211,7 @@ def _stays() -> pl.Expr:
 @peer("goods.reprice", of="verdicts")
 def reprice(f: Frames) -> dict[str, pl.LazyFrame]:
     """Proposals, prices that stay, offers not taken at their word, items of mixed units; and what a shop has to see moves in."""
-    offers = _offers(f).collect().lazy()
+    offers = _priced_offers(f).collect().lazy()
     rows = _repriced(f, offers).sort(SHOP_ITEM).collect().lazy()
     free = rows.filter(~C("mixed"), ~_stays()).with_columns(change=C("proposed_fen") / C("price_fen") - 1, margin=1 - C("cost") / C("proposed_fen"))
     counts = f["items"].filter(C("on_sale")).group_by("shop").agg(on_sale=COUNT)
