@@ -87,6 +87,12 @@ def _only_items(frames: Frames, ask: Ask) -> pl.LazyFrame:
     return pl.concat([lines.filter("alone").select("shop", "order_id", "item_id"), one])
 
 
+def parcels_of(frames: Frames, ask: Ask) -> pl.LazyFrame:
+    """The parcels known by as-of, the columns that evidence needs, read once for all of it."""
+    columns = ("shop", "order_id", "parcel_id", "collected_at", "delivered_at", "last_event_at", "last_event", "available_at")
+    return known(frames, "parcels", ask).select(columns).collect().lazy()
+
+
 def bonds(orders: pl.DataFrame, frames: Frames, ask: Ask) -> pl.DataFrame:
     """Orders by what binds them: shop, bond (address, phone, waybill, buyer, wave), key, order_id and the order's columns. Bonds of fewer orders than
     could be evidence are left out before anything is calculated: almost all of a shop's orders hang together with none.

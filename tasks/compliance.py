@@ -390,6 +390,7 @@ def order_anomalies(frames: Frames, ask: Ask) -> Answer:
     cancelled: `items` are cases (orders held together by a waybill, a receiver, a buyer or a wave) for a person to judge, `orders` what is in them,
     `reasons` how often each fired, `labels` the shop's own marks beside what was found.
     """
+    frames = {**frames, "parcels": _brushing.parcels_of(frames, ask)}
     orders = _brushing.orders_of(frames, ask)
     bound = _brushing.bonds(orders, frames, ask)
     shown = _brushing.groups(bound, orders, _brushing.contacts_of(orders, frames, ask), ask)
