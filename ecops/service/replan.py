@@ -116,7 +116,7 @@ def _change(connection: Connection, run, anchors: Mapping[str, str], playbook: P
     fresh = [step.id for step in new.steps if step.id in was and step.id not in begun and step.id in wanted and step != old.step(step.id)]
     return Change(
         day, plan, new, moved, [end for end in ends if end[2] and end[2] < now], moves.kept(plan, rows) if moved else [],
-        sorted(wanted - was), [row.step for row in rows if row.step not in wanted and row.state not in STEP_ENDED and row.shop == min(one.shop for one in rows if one.step == row.step)], fresh,
+        sorted(wanted - was), list(dict.fromkeys(row.step for row in rows if row.step not in wanted and row.state not in STEP_ENDED)), fresh,
     )  # fmt: skip
 
 
