@@ -59,7 +59,8 @@ def expanded(data: Any, places: Places, groups: Groups) -> tuple[Any, Places]:
     if not isinstance(data.get("steps"), list) or not any(map(_includes, data["steps"])):
         return data, places
     found = {path: place for path, place in places.items() if path[:1] != ("steps",) or len(path) == 1}
-    steps, params = [], dict(data.get("params") or {})
+    own = data.get("params") or {}
+    steps, params = [], dict(own) if isinstance(own, dict) else {}
     for index, written in enumerate(data["steps"]):
         mine = _below(places, ("steps", index))
         if not _includes(written):
@@ -72,7 +73,7 @@ def expanded(data: Any, places: Places, groups: Groups) -> tuple[Any, Places]:
                 found |= {("params", name, *path): place for path, place in _below(theirs, ("params", name)).items()}
         for step, where in _placed(written, group, theirs, mine):
             _put(steps, step, where, found)
-    return data | {"steps": steps} | ({"params": params} if params else {}), found
+    return data | {"steps": steps} | ({"params": params} if params and isinstance(own, dict) else {}), found
 
 
 def _includes(step: Any) -> bool:
@@ -95,7 +96,7 @@ def _group(written: dict, mine: Places, groups: Groups) -> tuple[dict, Places]:
         name = sorted(unknown)[0]
         raise _at(mine.get((name,), mine[()]), "extra-forbidden", f"An include has no field {name}.", f"Known: {', '.join(Include.model_fields)}.")
     needs, stage = written.get("needs"), written.get("stage")
-    if not isinstance(written["include"], str) or not isinstance(needs or [], list) or not isinstance(stage or "", str):
+    if not isinstance(written["include"], str) or not isinstance(needs, list | None) or not isinstance(stage, str | None):
         raise _at(mine[()], "include", "An include names one group, a stage, and a list of steps it needs.", "Write it as {include: name, stage: execution, needs: [a, b]}.")
     key = written["include"]
     if key not in groups:
@@ -120,7 +121,7 @@ def _sound(data: Any, places: Places, file: str) -> dict:
     if not isinstance(data.get("params") or {}, dict):
         raise _at(places[("params",)], "dict-type", "Parameters are a group of fields.", "Write them as {name: {type: ...}}.")
     for index, step in enumerate(data["steps"]):
-        if not isinstance(step, dict) or "id" not in step or _includes(step):
+        if not isinstance(step, dict) or not isinstance(step.get("id"), str) or _includes(step):
             raise _at(places[("steps", index)], "not-a-step", "A group holds steps with an id, and no further group.", "Write the steps out.")
     return data
 

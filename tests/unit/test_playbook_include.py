@@ -88,6 +88,11 @@ def test_a_group_is_no_playbook_of_the_shelf(shelf, tmp_path):
         (PLAYBOOK.replace("stage: execution", "stages: execution"), GROUP, ("sale.yaml", 7, "extra-forbidden")),
         (PLAYBOOK.replace("stage: execution", "stage: now"), GROUP, ("sale.yaml", 7, "unknown-stage")),
         (PLAYBOOK.replace("needs: [plan]", "needs: [plann]"), GROUP, ("sale.yaml", 7, "unknown-step")),
+        (PLAYBOOK.replace("needs: [plan]", "needs: false"), GROUP, ("sale.yaml", 7, "include")),
+        (PLAYBOOK.replace("stage: execution", "stage: 0"), GROUP, ("sale.yaml", 7, "include")),
+        (PLAYBOOK.replace("steps:", "params: [least]\nsteps:"), GROUP, ("sale.yaml", 5, "dict-type")),
+        (PLAYBOOK.replace("steps:", "params: least\nsteps:"), GROUP, ("sale.yaml", 5, "dict-type")),
+        (PLAYBOOK, GROUP.replace("id: pick", "id: [pick]"), ("freeze.yaml", 6, "not-a-step")),
         (PLAYBOOK.replace("id: after", "id: sign"), GROUP, ("sale.yaml", 8, "duplicate-step")),
     ],
 )
