@@ -81,16 +81,19 @@ def _move(tx: Tx, row, to: str, reason: str | None) -> bool:
 
 
 def _apply(tx: Tx, finding: int, shop: str, change: Change | None) -> None:
-    """Put a change into force; what the finding, or an earlier one, had put in its place ends."""
+    """Put a change into force; what the finding, or an earlier one, had put in its place ends. Of two people at once the second counts."""
     over = (t.learned.c.finding == finding) | (
         (t.learned.c.playbook == change.playbook) & (t.learned.c.shop == shop) & (t.learned.c.param == change.param) if change and change.param else False
     )
     tx.connection.execute(update(t.learned).where(t.learned.c.until.is_(None), over).values(until=tx.now))
-    if change:
-        tx.add(t.learned, [{
-            "finding": finding, "playbook": change.playbook, "shop": shop, "param": change.param, "value": change.value, "step": change.step,
-            "item_zh": change.item_zh, "item_en": change.item_en, "since": tx.now,
-        }])  # fmt: skip
+    if not change:
+        return
+    tx.add_new(t.learned, [{
+        "finding": finding, "playbook": change.playbook, "shop": shop, "param": change.param, "value": change.value, "step": change.step,
+        "item_zh": change.item_zh, "item_en": change.item_en, "since": tx.now,
+    }])  # fmt: skip
+    if tx.one(select(t.learned.c.id).where(t.learned.c.finding == finding, t.learned.c.until.is_(None))) is None:
+        _apply(tx, finding, shop, change)  # somebody else's landed in between, which could not be seen before
 
 
 def add(store: Store, run: str, found: Found, by: str, now: datetime) -> int:

@@ -17,6 +17,7 @@ def take_over(tx: Tx, playbook: str, day: date, shops: Sequence[str]) -> list[st
     A firing of a later day, or one that has other shops too, goes on, and keeps those it shares: its work is theirs. Raises NotPossible when no
     shop is left.
     """
+    tx.numbers("firing", 0)  # two at once must see each other: the second waits here
     left = list(shops)
     for run in tx.all(select(t.run).where(t.run.c.playbook == playbook, t.run.c.state == "active", t.run.c.scheduled == 1).order_by(t.run.c.run)):
         tx.lock_run(run.run, alone=True)

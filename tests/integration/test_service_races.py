@@ -11,11 +11,13 @@ import pytest
 from sqlalchemy import select
 
 from ecops.errors import NotPossible
-from ecops.service import gates, items, sweep, work
+from ecops.playbook.model import ACCEPT
+from ecops.service import findings, gates, items, launch, sweep, work
 from ecops.service.items import Proof
 from ecops.store import tables as t
 from ecops.store.database import Store
 from tests.integration.stores import (
+    DAY,
     NOW,
     after,
     assert_consistent,
@@ -171,6 +173,30 @@ def test_launches_at_once_share_no_number(store):
     runs = at_once(*(lambda: start(store, book, keys=("a", "b")) for _ in range(8)))
     assert len(set(runs)) == 8 and all(isinstance(run, str) for run in runs), runs
     assert (len(rows(store, t.step_run)), len(rows(store, t.item))) == (8 * 4, 8 * 6)
+    assert_consistent(store)
+
+
+def test_findings_of_one_parameter_accepted_at_once_leave_one_in_force(store):
+    change = {"playbook": "other", "param": "stock_factor", "value": "{{ it.factor }}"}
+    lists = ({"id": f"learn-{n}", "scope": "run", "checklist": {"each": "steps.pick.items", "item": "{{ it.factor }}", "learn": change}, "due": "day 18:00"} for n in range(6))
+    run = start(store, playbook(PICK | {"scope": "run"}, *lists))
+    machine(store, run, ok({"item_id": "1", "factor": "1.5"}))
+    numbers = [item.id for n in range(6) for item in items_of(store, run, f"learn-{n}")]
+    results = at_once(*(lambda number=number: items.complete(store, number, "ben", Proof(value=ACCEPT), NOW) for number in numbers))
+    assert len(results) == 6 and all(getattr(result, "state", result) == "done" for result in results)
+    with store.read() as connection:
+        assert len(findings.in_force(connection, "other", ["a"])) == 1
+    assert_consistent(store)
+
+
+def test_firings_at_once_share_no_shop(store):
+    morning = playbook({"id": "look", "checklist": ["one"], "due": "day 18:00"}, playbook="morning", phase="daily")
+    asked = [launch.Launch(morning, DAY, shops, key=f"{shops}{n}", firing=True) for n in range(3) for shops in (["a"], ["b"], ["a", "b"])]
+    results = at_once(*(lambda ask=ask: launch.launch(store, ask, NOW, "schedule") for ask in asked))
+    assert all(isinstance(result, launch.Launched | NotPossible) for result in results)
+    active = [row.run for row in rows(store, t.run) if row.state == "active"]
+    shops = [row.shop for row in rows(store, t.run_shop) if row.run in active]
+    assert sorted(shops) == ["a", "b"]
     assert_consistent(store)
 
 
