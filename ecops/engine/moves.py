@@ -1,14 +1,15 @@
 """What changes in a running plan when an anchor moves or the playbook gets a new version. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 from ecops.engine.plan import Plan, due_when_ready, make_plan
 from ecops.engine.states import STEP_ENDED
+from ecops.errors import BadCall
 from ecops.playbook.dates import DAY, LAUNCH, parse_moment, resolve
-from ecops.playbook.model import Playbook, Step
+from ecops.playbook.model import MAX_STEPS, Playbook, Step
 
 # What a step that has begun takes from the new version; the rest is what people and machines are on already.
 _MOVABLE = ("start", "from_", "until", "due", "remind", "escalate")
@@ -26,36 +27,41 @@ class Move:
     to: datetime | None
 
 
-def told_anchors(playbook: Playbook, anchors: Mapping[str, datetime]) -> dict[str, str]:
-    """The anchors of a run that somebody gave: those that are not where their own rule would put them."""
+def told_anchors(playbook: Playbook, anchors: Mapping[str, datetime], told: Sequence[str] | None) -> dict[str, str]:
+    """The anchors of a run that somebody gave; where the run does not know (`told` is None), those that are not where their own rule would put them."""
     given = {}
     for name, anchor in playbook.anchors.items():
-        if anchor.rule is None or resolve(anchor.rule, anchors, playbook.zone).at != anchors[name]:
+        if anchor.rule is None or (name in told if told is not None else resolve(anchor.rule, anchors, playbook.zone).at != anchors[name]):
             given[name] = anchors[name].isoformat()
     return given
 
 
-def new_plan(old: Playbook, new: Playbook, day: date, anchors: Mapping[str, datetime], moved: Mapping[str, str]) -> tuple[date, Plan]:
-    """The day and the plan when the anchors in `moved` get these times; the others stay where they were told, or follow their rules. Raises BadCall, BadRule."""
-    given = {name: at for name, at in told_anchors(old, anchors).items() if name in new.anchors} | dict(moved)
+def new_plan(new: Playbook, day: date, anchors: Mapping[str, datetime], given: Mapping[str, str], moved: Mapping[str, str]) -> tuple[date, Plan]:
+    """The day and the plan when the anchors in `moved` get these times; those `given` before stay, the others follow their rules. Raises BadCall, BadRule."""
     first = new.anchors.get("day")
     if "day" in moved and first and first.rule and first.rule.base == DAY:
         day = parse_moment(moved["day"], new.zone).astimezone(new.zone).date()
-    return day, make_plan(new, day, anchors[LAUNCH], given)
+    return day, make_plan(new, day, anchors[LAUNCH], {**given, **moved})
 
 
 def carried(old: Playbook, new: Playbook, begun: set[str], there: set[str]) -> Playbook:
-    """The new version as a run can carry it: steps that have begun stay what they are but for their dates, steps of the run that it lacks stay at its end."""
+    """The new version as a run can carry it: steps that have begun stay what they are but for their dates, steps of the run that it lacks stay at its end.
+
+    Anchors and parameters that it lacks stay too, for what stays looks them up. Raises BadCall when all of that is more than a playbook holds.
+    """
     known = {step.id: step for step in old.steps}
     steps = [_begun(known[step.id], step) if step.id in begun and step.id in known else step for step in new.steps]
     ids = {step.id for step in new.steps}
     gone = [known[key].model_copy(update={"needs": ()}) for key in known if key in there and key not in ids]
-    stages = tuple(dict.fromkeys((*new.stages, *(step.stage for step in gone))))
-    return new.model_copy(update={"steps": (*steps, *gone), "stages": stages})
+    if (count := len(steps) + len(gone)) > MAX_STEPS:
+        raise BadCall(f"{new.playbook} would have {count} steps with those of the run that it lacks, and a playbook has at most {MAX_STEPS}; launch it anew.")
+    stages = tuple(dict.fromkeys((*new.stages, *(step.stage for step in (*steps, *gone)))))
+    looked_up = {"anchors": old.anchors | new.anchors, "params": old.params | new.params}
+    return new.model_copy(update={"steps": (*steps, *gone), "stages": stages, **looked_up})
 
 
 def _begun(old: Step, new: Step) -> Step:
-    same = old.kind == new.kind and old.per_shop == new.per_shop
+    same = (old.kind, old.per_shop, bool(old.every)) == (new.kind, new.per_shop, bool(new.every))
     return old.model_copy(update={name: getattr(new, name) for name in _MOVABLE} if same else {})
 
 
@@ -68,8 +74,8 @@ def dates_moved(playbook: Playbook, plan: Plan, rows: list[Any]) -> list[Move]:
             continue
         one = plans[row.step]
         due = due_when_ready(playbook, one.step, one.due, row.opened_at) if row.opened_at else one.due
-        # a repeating step that has run is on its way from round to round
-        start = row.start_at if row.rounds else one.begin
+        # a repeating step that has run is on its way from round to round, and what is before the machine is calculated as of when it began
+        start = row.start_at if row.rounds or row.state in ("ready", "running") else one.begin
         for name, was, to in (("start", row.start_at, start), ("due", row.due_at, due), ("until", row.until_at, one.until)):
             if was != to:
                 found.append(Move(row.id, row.step, row.shop, name, was, to))

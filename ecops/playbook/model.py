@@ -50,6 +50,7 @@ STAGES = {
 
 
 LONGEST = timedelta(days=3660)
+MAX_STEPS = 400
 
 
 def _rule(value: Any) -> DateRule:
@@ -431,7 +432,7 @@ class Playbook(Part):
     schedule: Schedule | None = None
     then: FollowUp | None = None
     freezes: tuple[Freeze, ...] = ()
-    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=400)]
+    steps: Annotated[tuple[Step, ...], Field(min_length=1, max_length=MAX_STEPS)]
 
     @model_validator(mode="before")
     @classmethod

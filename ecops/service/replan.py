@@ -28,13 +28,14 @@ from ecops.store.tx import Tx, chunks
 
 @dataclass(frozen=True)
 class Change:
-    """What would be, or was, changed. `moves` of dates; `past_due`: unfinished steps due before now then; `kept`: finished ones that stay; steps `added`
-    and `removed`; `rewritten`: steps that had not begun and follow the new version.
+    """What would be, or was, changed. `told`: the anchors that people gave, now or before; `moves` of dates; `past_due`: unfinished steps due before now then;
+    `kept`: finished ones that stay; steps `added` and `removed`; `rewritten`: steps that had not begun and follow the new version.
     """
 
     day: date
     plan: Plan
     playbook: Playbook
+    told: list[str]
     moves: list[moves.Move]
     past_due: list[Any] = field(default_factory=list)
     kept: list[Any] = field(default_factory=list)
@@ -75,6 +76,7 @@ def apply(store: Store, run: str, anchors: Mapping[str, str], playbook: Playbook
             _keep_definitions(tx, playbook, change.playbook)
             _rewrite(tx, row, old, change)
         _redate(tx, change)
+        _end_rounds(tx, run, change.playbook)
         _keep(tx, row, change, reason)
         advance(tx, run)
         return change
@@ -105,8 +107,9 @@ def _change(connection: Connection, run, anchors: Mapping[str, str], playbook: P
     begun = {row.step for row in rows if row.state != "waiting" or row.rounds}
     new = old if playbook is None else moves.carried(old, playbook, begun, {row.step for row in rows})
     known = {name: datetime.fromisoformat(at) for name, at in run.anchors.items()}
+    given = moves.told_anchors(old, known, run.told)
     try:
-        day, plan = moves.new_plan(old, new, date.fromisoformat(run.day), known, anchors)
+        day, plan = moves.new_plan(new, date.fromisoformat(run.day), known, given, anchors)
         moved = moves.dates_moved(new, plan, rows)
     except BadRule as error:
         raise BadCall(f"{new.playbook} cannot be dated like this: {error}.") from error
@@ -115,7 +118,7 @@ def _change(connection: Connection, run, anchors: Mapping[str, str], playbook: P
     was, wanted = {step.id for step in old.steps}, {step.id for step in (playbook or old).steps}
     fresh = [step.id for step in new.steps if step.id in was and step.id not in begun and step.id in wanted and step != old.step(step.id)]
     return Change(
-        day, plan, new, moved, [end for end in ends if end[2] and end[2] < now], moves.kept(plan, rows) if moved else [],
+        day, plan, new, sorted({*given, *anchors}), moved, [end for end in ends if end[2] and end[2] < now], moves.kept(plan, rows) if moved else [],
         sorted(wanted - was), list(dict.fromkeys(row.step for row in rows if row.step not in wanted and row.state not in STEP_ENDED)), fresh,
     )  # fmt: skip
 
@@ -146,7 +149,10 @@ def _rewrite(tx: Tx, run, old: Playbook, change: Change) -> None:
 def _insert(tx: Tx, run, change: Change) -> None:
     keys = [row.shop for row in tx.all(select(t.run_shop.c.shop).where(t.run_shop.c.run == run.run).order_by(t.run_shop.c.shop))]
     own = {row.shop: row.params for row in tx.all(select(t.run_shop).where(t.run_shop.c.run == run.run)) if row.params}
-    learned = take(change.playbook, in_force(tx.connection, run.playbook, keys), run.params, ()).items
+    taken = {one["finding"] for row in tx.all(select(t.event.c.detail).where(t.event.c.run == run.run, t.event.c.what == "run.learned")) for one in row.detail["learned"]}
+    # what the launch declined is not wanted now either; about a step that is new nobody was asked
+    lessons = [row for row in in_force(tx.connection, run.playbook, keys) if row.finding in taken or row.step in change.added]
+    learned = take(change.playbook, lessons, run.params, ()).items
     fresh = {*change.added, *change.rewritten}
     plan = Plan(change.plan.anchors, tuple(one for one in change.plan.steps if one.step.id in fresh))
     insert_steps(tx, change.playbook, run.run, plan, shops_of(tx, keys), Filled(_params(run, change.playbook), own, anchor_texts(change.plan), learned))
@@ -166,8 +172,8 @@ def _count_waits(tx: Tx, run: str, playbook: Playbook) -> None:
     for row in rows:
         if row.state in ("done", "cancelled"):
             continue
-        left = [shop for need in needs_of(playbook.step(row.step)) for shop in unfinished.get(need, ())]
-        waits = sum(not row.shop or shop in ("", row.shop) for shop in left)
+        left = [unfinished.get(need, set()) for need in needs_of(playbook.step(row.step))]
+        waits = sum(len(shops & {"", row.shop}) if row.shop else len(shops) for shops in left)
         tx.connection.execute(update(t.step_run).where(t.step_run.c.id == row.id).values(waits_for=waits))
 
 
@@ -192,8 +198,15 @@ def _redate(tx: Tx, change: Change) -> None:
         tx.redraw(row.run, row.step)
 
 
+def _end_rounds(tx: Tx, run: str, playbook: Playbook) -> None:
+    """A repeating step whose next round lies after its new end has had its last one; it is done, unless people still have its question."""
+    over = tx.all(select(t.step_run).where(t.step_run.c.run == run, t.step_run.c.state == "waiting", t.step_run.c.rounds > 0, t.step_run.c.start_at > t.step_run.c.until_at))
+    tx.move_steps([row for row in over if row.items_done < row.items_total], "open", "step.asks")
+    finish(tx, playbook, [row for row in over if row.items_done >= row.items_total], "done", "step.done", {"reason": "no round is left before its new end"})
+
+
 def _keep(tx: Tx, run, change: Change, reason: str | None) -> None:
-    values = {"anchors": anchor_texts(change.plan), "day": change.day.isoformat()}
+    values = {"anchors": anchor_texts(change.plan), "told": change.told, "day": change.day.isoformat()}
     mark = digest(change.playbook)
     if mark != run.digest:
         values |= {"digest": mark, "version": change.playbook.version, "params": _params(run, change.playbook)}

@@ -80,6 +80,7 @@ run = Table(
     Column("title_en", String(200), nullable=False),
     Column("day", String(10), nullable=False),
     Column("anchors", JSON, nullable=False),
+    Column("told", JSON(none_as_null=True)),  # the anchors that people gave; null: not known
     Column("params", JSON, nullable=False),
     Column("shops", Integer, nullable=False),
     Column("state", String(16), nullable=False),

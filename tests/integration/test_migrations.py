@@ -18,7 +18,7 @@ def test_runs_of_the_first_tables_go_on_in_the_newest(store):
     again.migrate()
     again.migrate()
     assert {"finding", "learned"} <= set(inspect(again.engine).get_table_names())
-    assert [(row.scheduled, row.run) for row in rows(again, t.run)] == [(0, run)] and rows(again, t.run_shop)[0].params == {}
+    assert [(row.scheduled, row.told, row.run) for row in rows(again, t.run)] == [(0, None, run)] and rows(again, t.run_shop)[0].params == {}
     for item in items_of(again, run, "first"):
         items.complete(again, item.id, "ben", Proof(), NOW)
     assert run_state(again, run) == "completed"

@@ -6,10 +6,10 @@ import pytest
 
 from ecops.errors import BadCall, NotFound, NotPossible
 from ecops.playbook import calendar
-from ecops.service import items, replan, sweep
+from ecops.service import findings, items, replan, sweep
 from ecops.service.items import Proof
 from ecops.store import tables as t
-from tests.integration.stores import CHINA, NOW, after, assert_consistent, events, items_of, machine, ok, playbook, rows, start, states, step_of, store  # noqa: F401
+from tests.integration.stores import CHINA, NOW, UNKNOWN, after, assert_consistent, events, items_of, machine, ok, playbook, rows, start, states, step_of, store  # noqa: F401
 
 ANCHORS = {"day": {"at": "D 00:00"}, "presale": {"default": "day - 5d 20:00"}, "ship": {"default": "day + 2d 12:00"}}
 STEPS = (
@@ -159,3 +159,96 @@ def test_days_that_are_announced_later_move_the_dates_that_stood_on_guesses(stor
     assert {item.due_at for item in items_of(store, run, "file")} == {local(17, 18)}
     assert replan.announced(store, after(hours=2)) == []
     assert [event.actor for event in events(store, run, "run.replanned")] == ["calendar"]
+
+
+TRAIN = playbook({"id": "go", "checklist": ["go"], "due": "departs"}, anchors={"day": {"at": "D 00:00"}, "departs": {"default": "day + 1 working days 14:00"}})
+
+
+def test_an_anchor_on_working_days_follows_the_announcement_unless_it_was_told(store, monkeypatch):
+    monkeypatch.setattr(calendar, "working_day", lambda day: (day.weekday() < 5, True))
+    run, told = start(store, TRAIN), start(store, TRAIN, anchors={"departs": "2026-11-12 14:00"})
+    holiday = local(12).date()
+    monkeypatch.setattr(calendar, "working_day", lambda day: (day != holiday and day.weekday() < 5, False))
+    assert replan.announced(store, after(hours=1)) == [run]
+    assert (step_of(store, run, "go").due_at, step_of(store, told, "go").due_at) == (local(13, 14), local(12, 14))
+    replan.apply(store, run, {"departs": "2026-11-16 14:00"}, None, "ann", after(hours=2))
+    replan.apply(store, run, {"day": "2026-11-20"}, None, "ann", after(hours=3))
+    assert step_of(store, run, "go").due_at == local(16, 14), "what was told later stays too"
+
+
+# --- what a new version takes away from under steps that have begun -----------------------------------------------------------
+
+WATCH = {"id": "watch", "task": "campaign.watch_hour", "every": "1h", "from": "day", "until": "day + 4h", "with": {"min_amount": "{{ params.least }}"}}
+ROUNDS = playbook(WATCH, {"id": "after", "checklist": ["after"], "needs": ["watch"]}, params={"least": {"type": "integer", "default": 7}})
+
+
+def watching(store, book=ROUNDS) -> str:
+    """A run whose watch has had its first round."""
+    run = start(store, book)
+    sweep.sweep(store, local(11, 0, 1))
+    machine(store, run, ok(), local(11, 0, 1))
+    return run
+
+
+def test_a_repeating_step_that_has_begun_is_what_it_was_when_the_new_version_does_it_once(store):
+    run = watching(store)
+    once = playbook({"id": "watch", "task": "campaign.watch_hour", "start": "day"}, {"id": "after", "checklist": ["after"], "needs": ["watch"]}, version=2)
+    replan.apply(store, run, {}, once, "ann", local(11, 0, 30))
+    sweep.sweep(store, local(11, 4, 1))
+    done = machine(store, run, ok(), local(11, 4, 1))
+    assert [work.params for work in done] == [{"min_amount": 7}] * 2, "the new version has no such parameter"
+    assert states(store, run) == {"watch": "done", "after": "open"}
+    assert_consistent(store)
+
+
+def test_anchors_that_only_steps_begun_look_up_stay(store):
+    late = {"presale": {"default": "day - 5d 20:00"}, "day": {"at": "D 00:00"}}
+    old = playbook({"id": "one", "checklist": ["one"], "due": "presale"}, {"id": "two", "checklist": ["two"], "due": "presale"}, anchors=late)
+    new = playbook({"id": "two", "milestone": None}, version=2)
+    run = start(store, old)
+    replan.apply(store, run, {}, new, "ann", NOW)
+    assert states(store, run) == {"one": "skipped", "two": "open"}
+    replan.apply(store, run, {"day": "2026-11-14"}, None, "ann", NOW)
+    assert step_of(store, run, "two").due_at == local(9, 20)
+    assert_consistent(store)
+
+
+def test_more_steps_than_a_playbook_holds_are_refused(store):
+    run = start(store, BOOK)
+    many = playbook(*({"id": f"step-{n}", "milestone": None} for n in range(398)), version=2)
+    with pytest.raises(BadCall, match="402 steps"):
+        replan.apply(store, run, {}, many, "ann", NOW)
+    assert replan.look(store, run, {}, None, NOW).moves == []
+
+
+@pytest.mark.parametrize(("result", "state"), [(ok(), "done"), (UNKNOWN, "open")])
+def test_no_round_comes_after_a_new_end(store, result, state):
+    run = start(store, ROUNDS)
+    sweep.sweep(store, local(11, 0, 1))
+    machine(store, run, result, local(11, 0, 1))
+    shorter = playbook(WATCH | {"until": "day + 30m"}, {"id": "after", "checklist": ["after"], "needs": ["watch"]}, version=2, params={"least": {"type": "integer", "default": 7}})
+    replan.apply(store, run, {}, shorter, "ann", local(11, 0, 20))
+    assert states(store, run) == {"watch": state, "after": "open" if state == "done" else "waiting"}
+    for item in items_of(store, run, "watch", "open"):
+        items.complete(store, item.id, "ben", Proof(value="seen"), local(11, 0, 30))
+    assert states(store, run) == {"watch": "done", "after": "open"}
+    assert_consistent(store)
+
+
+def test_a_round_before_the_machine_is_calculated_as_of_its_own_time(store):
+    run = start(store, ROUNDS)
+    sweep.sweep(store, local(11, 0, 1))
+    replan.apply(store, run, {"day": "2026-11-12"}, None, "ann", local(11, 0, 2))
+    [work] = machine(store, run, ok(), local(11, 0, 3))
+    assert work.as_of == local(11, 0)
+    assert_consistent(store)
+
+
+def test_what_the_launch_declined_does_not_come_with_a_new_version(store):
+    run = start(store, BOOK)
+    change = findings.Change("tiny", step="sell", item_zh="问", item_en="ask")
+    findings.add(store, run, findings.Found("x", "y", "supply", NOW, "", change), "ann", NOW)
+    took, declined = start(store, BOOK), start(store, BOOK, decline=["sell"])
+    for other in (took, declined):
+        replan.apply(store, other, {}, NEXT, "ann", NOW)
+    assert [[item.title_en for item in items_of(store, other, "sell")][2:] for other in (took, declined)] == [["Learned last time: ask"], []]
