@@ -47,6 +47,12 @@ def _date(value: Any) -> date:
         raise ValueError(f"{value!r} is not a day; write it as 2026-11-11") from error
 
 
+def _percent(value: Any) -> str:
+    """A fraction of 1, but over 1 a percent, which the next one who reads it cannot take for anything else."""
+    number = parse_percent(value)
+    return str(number) if abs(number) <= 1 else f"{(number * 100).normalize():f}%"
+
+
 @dataclass(frozen=True)
 class _Type:
     """How values of one type are read. `measure` is what `min` and `max` compare, `bound` reads them; `example` is a plain value."""
@@ -59,7 +65,7 @@ class _Type:
 
 _TYPES = {
     "money": _Type(lambda value: format_money(parse_money(value)), "1000000", parse_money, parse_money),
-    "percent": _Type(lambda value: str(parse_percent(value)), "8%", parse_percent, parse_percent),
+    "percent": _Type(_percent, "8%", parse_percent, parse_percent),
     "integer": _Type(_integer, 1, _integer, _integer),
     "number": _Type(_number, "1", lambda value: Decimal(_number(value)), lambda value: Decimal(_number(value))),
     "text": _Type(str, "rehearsal", lambda value: len(str(value)), _integer),
@@ -121,7 +127,11 @@ def _fits(param: Param, value: Any) -> bool:
 def comparable(playbook: Playbook, params: Mapping[str, Any]) -> dict[str, Any]:
     """Kept parameters as a condition compares them: money (in yuan), percents and numbers as numbers, the rest as it is kept."""
     types = {name: param.type for name, param in playbook.params.items()}
-    return {name: float(value) if value is not None and types.get(name) in _NUMBERS else value for name, value in params.items()}
+
+    def number(name: str, value: Any) -> float:
+        return float(parse_percent(value) if types[name] == "percent" else value)
+
+    return {name: number(name, value) if value is not None and types.get(name) in _NUMBERS else value for name, value in params.items()}
 
 
 def read_params(playbook: Playbook, given: Mapping[str, Any]) -> dict[str, Any]:

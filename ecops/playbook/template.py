@@ -35,8 +35,9 @@ class BadTemplate(ValueError):
 
 
 def percent(value: Any) -> str:
-    """`0.0834` -> `8.34%`."""
-    return f"{(_decimal(value) * 100).quantize(Decimal('0.01'), ROUND_HALF_UP).normalize():f}%"
+    """`0.0834` -> `8.34%`; what is a percent stays one."""
+    fraction = _decimal(value.removesuffix("%")) / 100 if isinstance(value, str) and value.endswith("%") else _decimal(value)
+    return f"{(fraction * 100).quantize(Decimal('0.01'), ROUND_HALF_UP).normalize():f}%"
 
 
 def yuan(fen: Any) -> str:

@@ -17,6 +17,8 @@ def param(**fields) -> Param:
         ({"type": "money"}, "1,234.5", "1234.50"),
         ({"type": "money", "min": 1}, "1", "1.00"),
         ({"type": "percent", "max": "100%"}, "8%", "0.08"),
+        ({"type": "percent"}, "150%", "150%"),
+        ({"type": "percent"}, "1000%", "1000%"),
         ({"type": "integer", "min": 1}, "7", 7),
         ({"type": "number", "max": "0.5"}, "0.25", "0.25"),
         ({"type": "text", "min": 2, "max": 3}, "abc", "abc"),
@@ -28,6 +30,7 @@ def param(**fields) -> Param:
 )
 def test_a_value_of_its_type_is_kept(fields, value, kept):
     assert read_param(param(**fields), value) == kept
+    assert read_param(param(**fields), kept) == kept, "and read again by what follows"
 
 
 @pytest.mark.parametrize(
