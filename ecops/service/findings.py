@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select, update
 
 from ecops.engine.states import sources
 from ecops.errors import BadCall, NotFound, NotPossible
-from ecops.playbook.model import ACCEPT, Learn
+from ecops.playbook.model import ACCEPT, ROLES, Learn
 from ecops.playbook.template import render
 from ecops.store import tables as t
 from ecops.store.database import Store
@@ -104,8 +104,9 @@ def add(store: Store, run: str, found: Found, by: str, now: datetime) -> int:
     with store.write(now, by) as tx:
         if tx.one(select(t.run.c.run).where(t.run.c.run == run)) is None:
             raise NotFound(f"There is no run {run}; 'ecops runs' lists them.")
-        if not tx.one(select(t.person.c.person).where(t.person.c.person == by)):
-            raise NotFound(f"There is no person {by}; 'ecops person list' shows all, 'ecops person add' adds one.")
+        _known(tx, by)
+        if found.owner not in ROLES and not tx.one(select(t.role_binding.c.role).where(t.role_binding.c.role == found.owner)):
+            _known(tx, found.owner)
         if found.shop and not tx.one(select(t.run_shop.c.shop).where(t.run_shop.c.run == run, t.run_shop.c.shop == found.shop)):
             raise NotFound(f"The run {run} has no shop {found.shop}; 'ecops show {run}' names its shops.")
         row = _write(tx, {
@@ -116,6 +117,11 @@ def add(store: Store, run: str, found: Found, by: str, now: datetime) -> int:
         return row.id
 
 
+def _known(tx: Tx, person: str) -> None:
+    if not tx.one(select(t.person.c.person).where(t.person.c.person == person)):
+        raise NotFound(f"There is no person {person}; 'ecops person list' shows all, 'ecops person add' adds one.")
+
+
 def withdraw(store: Store, finding: int, by: str, reason: str, now: datetime) -> None:
     """Take a finding back; later launches do without what it had changed. Raises NotFound, BadCall, NotPossible."""
     if not reason.strip():
@@ -124,6 +130,7 @@ def withdraw(store: Store, finding: int, by: str, reason: str, now: datetime) ->
         row = tx.one(select(t.finding).where(t.finding.c.id == finding))
         if row is None:
             raise NotFound(f"There is no finding {finding}; 'ecops finding list' shows all.")
+        _known(tx, by)
         if not _move(tx, row, "withdrawn", reason):
             raise NotPossible(f"The finding {finding} is {row.state} since {row.decided_at.isoformat()}; nothing was changed.")
         _apply(tx, finding, row.shop, None)

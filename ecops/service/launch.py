@@ -107,12 +107,19 @@ def _launch(store: Store, ask: Launch, now: datetime, by: str) -> Launched:
         run = _insert_run(tx, ask, plan, params, own)
         steps, items = insert_steps(tx, ask.playbook, run, plan, shops, Filled(params, own, anchor_texts(plan), taken.items))
         tx.event("run.launched", run=run, detail={"playbook": ask.playbook.playbook, "shops": len(shops), "steps": steps, "items": items})
-        if taken.told:
-            tx.event("run.learned", run=run, detail={"learned": taken.told})
+        learned = [one for one in taken.told if _counts(one, ask.shops, params, own)]
+        if learned:
+            tx.event("run.learned", run=run, detail={"learned": learned})
         advance(tx, run)
         clashes = tell_both(tx, run) if ask.playbook.phase == "campaign" else []
         warnings = (*taken.warnings, *clashes, *_warnings(tx, ask.playbook, plan, now))
-    return Launched(run, ask.playbook.playbook, ask.playbook.version, digest(ask.playbook), len(shops), steps, items, warnings, tuple(taken.told))
+    return Launched(run, ask.playbook.playbook, ask.playbook.version, digest(ask.playbook), len(shops), steps, items, warnings, tuple(learned))
+
+
+def _counts(told: Mapping[str, Any], shops: Sequence[str], params: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether something learned is used: a parameter that every shop has another value of is not."""
+    name = told.get("param")
+    return name is None or any(own.get(shop, {}).get(name, params[name]) == told["value"] for shop in ([told["shop"]] if told["shop"] else shops))
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ecops.errors import BadCall
 from ecops.playbook.model import Playbook
 from ecops.playbook.params import read_param
 
@@ -22,7 +23,10 @@ class Taken:
 
 
 def take(playbook: Playbook, rows: Sequence, given: Mapping[str, Any], declined: Sequence[str]) -> Taken:
-    """`rows` of what is in force (`findings.in_force`), without what the launch gives itself or declines by the name of a parameter or step."""
+    """`rows` of what is in force (`findings.in_force`), without what the launch gives itself or declines by the name of a parameter or step. Raises BadCall."""
+    # a word that means nothing would let through what somebody did not want
+    if unknown := sorted(set(declined) - {ALL, *playbook.params, *(step.id for step in playbook.steps)}):
+        raise BadCall(f"{playbook.playbook} has no parameter and no step {', '.join(unknown)} to decline; 'all' declines whatever was learned.")
     taken = Taken()
     for row in rows:
         name = row.param or row.step

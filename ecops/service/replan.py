@@ -28,13 +28,14 @@ from ecops.store.tx import Tx, chunks
 
 @dataclass(frozen=True)
 class Change:
-    """What would be, or was, changed. `told`: the anchors that people gave, now or before; `moves` of dates; `past_due`: unfinished steps due before now then;
+    """What would be, or was, changed. `params` of the run then; `told`: the anchors that people gave, now or before; `moves` of dates; `past_due`: unfinished steps due before now then;
     `kept`: finished ones that stay; steps `added` and `removed`; `rewritten`: steps that had not begun and follow the new version.
     """
 
     day: date
     plan: Plan
     playbook: Playbook
+    params: Mapping[str, Any]
     told: list[str]
     moves: list[moves.Move]
     past_due: list[Any] = field(default_factory=list)
@@ -103,9 +104,12 @@ def _active(connection: Connection, run: str):
 
 def _change(connection: Connection, run, anchors: Mapping[str, str], playbook: Playbook | None, now: datetime) -> Change:
     old = frozen(connection, run.digest)
+    if playbook is not None and playbook.playbook != run.playbook:
+        raise BadCall(f"{playbook.playbook} is no version of {run.playbook}, which the run {run.run} was launched with; cancel the run and launch {playbook.playbook}.")
     rows = list(connection.execute(select(t.step_run).where(t.step_run.c.run == run.run).order_by(t.step_run.c.ordinal, t.step_run.c.shop)))
     begun = {row.step for row in rows if row.state != "waiting" or row.rounds}
     new = old if playbook is None else moves.carried(old, playbook, begun, {row.step for row in rows})
+    params = run.params if new is old else _params(run, new)
     known = {name: datetime.fromisoformat(at) for name, at in run.anchors.items()}
     given = moves.told_anchors(old, known, run.told)
     try:
@@ -118,7 +122,7 @@ def _change(connection: Connection, run, anchors: Mapping[str, str], playbook: P
     was, wanted = {step.id for step in old.steps}, {step.id for step in (playbook or old).steps}
     fresh = [step.id for step in new.steps if step.id in was and step.id not in begun and step.id in wanted and step != old.step(step.id)]
     return Change(
-        day, plan, new, sorted({*given, *anchors}), moved, [end for end in ends if end[2] and end[2] < now], moves.kept(plan, rows) if moved else [],
+        day, plan, new, params, sorted({*given, *anchors}), moved, [end for end in ends if end[2] and end[2] < now], moves.kept(plan, rows) if moved else [],
         sorted(wanted - was), list(dict.fromkeys(row.step for row in rows if row.step not in wanted and row.state not in STEP_ENDED)), fresh,
     )  # fmt: skip
 
@@ -155,7 +159,7 @@ def _insert(tx: Tx, run, change: Change) -> None:
     learned = take(change.playbook, lessons, run.params, ()).items
     fresh = {*change.added, *change.rewritten}
     plan = Plan(change.plan.anchors, tuple(one for one in change.plan.steps if one.step.id in fresh))
-    insert_steps(tx, change.playbook, run.run, plan, shops_of(tx, keys), Filled(_params(run, change.playbook), own, anchor_texts(change.plan), learned))
+    insert_steps(tx, change.playbook, run.run, plan, shops_of(tx, keys), Filled(change.params, own, anchor_texts(change.plan), learned))
 
 
 def _params(run, playbook: Playbook) -> dict[str, Any]:
@@ -209,7 +213,7 @@ def _keep(tx: Tx, run, change: Change, reason: str | None) -> None:
     values = {"anchors": anchor_texts(change.plan), "told": change.told, "day": change.day.isoformat()}
     mark = digest(change.playbook)
     if mark != run.digest:
-        values |= {"digest": mark, "version": change.playbook.version, "params": _params(run, change.playbook)}
+        values |= {"digest": mark, "version": change.playbook.version, "params": change.params}
     tx.connection.execute(update(t.run).where(t.run.c.run == run.run).values(**values))
     detail = {"moves": len(change.moves), "added": change.added, "removed": change.removed, "rewritten": change.rewritten, "reason": reason}
     moved = {name: at for name, at in values["anchors"].items() if run.anchors.get(name) != at}

@@ -158,7 +158,7 @@ def test_a_person_s_own_finding_opens_the_gate_and_adds_an_item(store):
     ("found", "by", "error"),
     [
         (Found("", "x", "supply", NOW), "ann", BadCall), (Found("x", " ", "supply", NOW), "ann", BadCall), (Found("x", "x", "", NOW), "ann", BadCall),
-        (Found("x", "x", "supply", NOW, "c"), "ann", NotFound), (Found("x", "x", "supply", NOW), "zoe", NotFound),
+        (Found("x", "x", "x" * 100, NOW), "ann", NotFound), (Found("x", "x", "supply", NOW, "c"), "ann", NotFound), (Found("x", "x", "supply", NOW), "zoe", NotFound),
     ],
 )  # fmt: skip
 def test_a_finding_needs_evidence_an_owner_and_somebody_known(store, found, by, error):
@@ -176,6 +176,28 @@ def test_what_does_not_fit_any_more_is_said_and_not_used(store):
         findings.add(store, run, Found("old", "x", "supply", NOW, "", change), "ann", NOW)
     done = launched(store)
     assert done.learned == () and sum("cannot be used" in warning for warning in done.warnings) == 3
+
+
+def test_a_value_that_no_shop_has_is_not_told_as_used(store):
+    run = reviewed(store, {"a": ACCEPT})
+    findings.add(store, run, Found("x", "y", "supply", NOW, "", Change("tiny", param="stock_factor", value="2")), "ann", NOW)
+    assert [one["value"] for one in launched(store).learned] == ["2", "1.5"]
+    assert [one["value"] for one in launched(store, shop_params={"a": {"stock_factor": "3"}}).learned] == ["2"]
+    none = launched(store, shop_params={"a": {"stock_factor": "3"}, "b": {"stock_factor": "4"}})
+    assert none.learned == () and events(store, none.run, "run.learned") == []
+
+
+def test_a_word_that_declines_nothing_is_refused(store):
+    with pytest.raises(BadCall, match="stok_factor"):
+        launched(store, decline=["stok_factor"])
+    assert rows(store, t.run) == []
+
+
+def test_somebody_unknown_withdraws_nothing(store):
+    number = findings.add(store, reviewed(store), Found("x", "y", "ben", NOW), "ann", NOW)
+    with pytest.raises(NotFound, match="zoe"):
+        findings.withdraw(store, number, "zoe", "why", NOW)
+    assert rows(store, t.finding)[0].state == "accepted"
 
 
 def test_a_parameter_of_a_shop_that_is_not_launched_is_refused(store):

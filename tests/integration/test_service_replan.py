@@ -252,3 +252,18 @@ def test_what_the_launch_declined_does_not_come_with_a_new_version(store):
     for other in (took, declined):
         replan.apply(store, other, {}, NEXT, "ann", NOW)
     assert [[item.title_en for item in items_of(store, other, "sell")][2:] for other in (took, declined)] == [["Learned last time: ask"], []]
+
+
+def test_another_playbook_and_a_value_the_new_version_refuses_are_said_when_shown(store):
+    run = start(store, ROUNDS, params={"least": "9"})
+    for other, word in [(playbook(WATCH, playbook="other"), "no version of tiny"), (playbook(WATCH, version=2, params={"least": {"type": "integer", "max": 8}}), "over the maximum")]:
+        with pytest.raises(BadCall, match=word):
+            replan.look(store, run, {}, other, NOW)
+
+
+def test_a_percent_over_a_hundred_goes_on_in_a_new_version(store):
+    goal = {"goal": {"type": "percent", "default": "120%"}}
+    run = start(store, playbook({"id": "aim", "checklist": ["{{ params.goal | percent }}"], "when": "params.goal > 1.4"}, params=goal), params={"goal": "150%"})
+    assert [item.title_zh for item in items_of(store, run, "aim", "open")] == ["150%"]
+    replan.apply(store, run, {}, playbook({"id": "aim", "checklist": ["a"]}, {"id": "more", "checklist": ["{{ params.goal | percent }}"]}, params=goal, version=2), "ann", NOW)
+    assert [item.title_zh for item in items_of(store, run, "more")] == ["150%"]
