@@ -27,5 +27,5 @@ def open_with_reason(tx: Tx, item, reason: str | None) -> None:
     for key, title, since, until, steps in windows(playbook, anchors):
         if item.step in steps and since <= tx.now < until:
             if not (reason or "").strip():
-                raise NotPossible(f"{title}:{item.step} is frozen until {until.astimezone(playbook.zone).isoformat()}; say with --note why it has to change now.", {"item": item.id, "state": item.state})
+                raise NotPossible(f"{title}:{item.step} is frozen until {until.astimezone(playbook.zone).isoformat()}; say in the note (--note) why it has to change now.", {"item": item.id, "state": item.state})
             tx.event("freeze.opened", run=item.run, step=item.step, shop=item.shop, step_run=item.step_run, item=item.id, detail={"freeze": key, "reason": reason})

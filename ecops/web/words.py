@@ -83,6 +83,8 @@ _SENTENCES = [
     (r"The gate \S+ is part of a run .*", "活动已经结束,没有改动。"),
     (r"The gate \S+ is done; .*", "这个审批已经通过,没有改动。"),
     (r"The gate \S+ is \S+; .*", "这个审批还没有开放,没有改动。"),
+    (r"The gate \S+ opens when (\d+) findings .*, so far (\d+); .*", r"至少 \1 条复盘结论有人采纳或不采纳后才能同意,现在 \2 条。"),
+    (r"(.+?):\S+ is frozen until ([\d-]+)T([\d:]{5})\S*; .*", r"\1:到 \2 \3 为止,改动须在“备注”里写原因。"),
     (r"(\S+) has already decided \(approve\).*", r"\1 已经同意过,一人只算一次。"),
     (r"(\S+) has already decided \(reject\).*", r"\1 已经驳回过,一人只算一次。"),
     (r"(\S+) launched this run and may not decide .*", r"\1 是活动发起人,不能自己审批,请其他人来。"),

@@ -285,3 +285,17 @@ def test_a_body_that_is_no_json_is_told_so(world):
 def test_pages_do_not_import_prefect():
     code = "import sys, ecops.web.app; sys.exit('prefect' in sys.modules or 'polars' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_a_frozen_item_asks_for_the_reason_where_it_can_be_written(world):
+    freeze = {"id": "prices", "title": "价格冻结", "from": "day - 9d", "until": "day + 1d", "steps": ["fix"]}
+    book = playbook({"id": "fix", "checklist": ["改价"]}, {"id": "close", "approval": {"by": "operations", "findings": 1}}, freezes=[freeze])
+    run = launch.launch(world.store, launch.Launch(book, date(2026, 11, 11), ["tm-home"]), world.clock(), "boss").run
+    with world.store.read() as connection:
+        item = connection.execute(t.item.select().where(t.item.c.run == run)).one().id
+        gate = connection.execute(t.step_run.select().where(t.step_run.c.run == run, t.step_run.c.step == "close")).one().id
+    refused = browser(world).post(f"/items/{item}/done", headers=FETCH)
+    assert refused.status_code == 409 and "价格冻结:到 2026-11-12 00:00 为止,改动须在“备注”里写原因。" in refused.text
+    assert '<details class="more" open>' in refused.text and f'name="note" form="tick-{item}"' in refused.text
+    assert browser(world).post(f"/items/{item}/done", data={"note": "平台改了规则"}, headers=FETCH).status_code == 200
+    assert "至少 1 条复盘结论" in browser(world).post(f"/steps/{gate}/approve", headers=JSON).json()["error"]
