@@ -802,6 +802,8 @@ def replan(home: Home, store, run: str, anchors: tuple[str, ...], key: str | Non
     told = change.to_json()
     for due in told["past_due"]:
         say(f"注意 warning: {due['step']} {due['shop'] or ''} 将已逾期 / would be past due ({due['due']})")
+    for warning in told["warnings"]:
+        say(f"注意 warning: {warning}")
     out(told | {"run": run, "applied": do}, as_json, lambda: _moved(told, do))
 
 

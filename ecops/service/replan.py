@@ -1,7 +1,8 @@
 """A running plan changes: an anchor moves, the playbook gets a new version, working days are announced. Shown first, then done in one commit."""
 
+import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -21,15 +22,18 @@ from ecops.service.findings import in_force
 from ecops.service.frozen import frozen
 from ecops.service.launch import Filled, anchor_texts, insert_steps, shops_of
 from ecops.service.learning import take
+from ecops.service.overlaps import tell_both
 from ecops.store import tables as t
 from ecops.store.database import Store
 from ecops.store.tx import Tx, chunks
+
+logger = logging.getLogger("ecops.replan")
 
 
 @dataclass(frozen=True)
 class Change:
     """What would be, or was, changed. `params` of the run then; `told`: the anchors that people gave, now or before; `moves` of dates; `past_due`: unfinished steps due before now then;
-    `kept`: finished ones that stay; steps `added` and `removed`; `rewritten`: steps that had not begun and follow the new version.
+    `kept`: finished ones that stay; steps `added` and `removed`; `rewritten`: steps that had not begun and follow the new version; `warnings`: what was said when it was done.
     """
 
     day: date
@@ -43,6 +47,7 @@ class Change:
     added: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     rewritten: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """As `ecops replan` and `ecops move` print it."""
@@ -56,7 +61,7 @@ class Change:
             "moves": [{"step": one.step, "shop": one.shop or None, "field": one.field, "from": local(one.was), "to": local(one.to)} for one in self.moves],
             "past_due": [{"step": step, "shop": shop or None, "due": local(due)} for step, shop, due in self.past_due],
             "kept": [{"step": row.step, "shop": row.shop or None, "state": row.state, "due": local(row.due_at)} for row in self.kept],
-            "added": self.added, "removed": self.removed, "rewritten": self.rewritten,
+            "added": self.added, "removed": self.removed, "rewritten": self.rewritten, "warnings": self.warnings,
         }  # fmt: skip
 
 
@@ -80,17 +85,24 @@ def apply(store: Store, run: str, anchors: Mapping[str, str], playbook: Playbook
         _end_rounds(tx, run, change.playbook)
         _keep(tx, row, change, reason)
         advance(tx, run)
-        return change
+        is_moved = row.phase == "campaign" and anchor_texts(change.plan) != row.anchors
+        return replace(change, warnings=tell_both(tx, run) if is_moved else [])
 
 
 def announced(store: Store, now: datetime) -> list[str]:
     """Runs whose dates move because working days have been announced since; those that did."""
     with store.read() as connection:
-        rows = [row for row in connection.execute(select(t.run).where(t.run.c.state == "active")) if moves.counts_working_days(frozen(connection, row.digest))]
-        stale = [row.run for row in rows if _change(connection, row, {}, None, now).moves]
-    for run in stale:
-        apply(store, run, {}, None, "calendar", now, "工作日历已公布 / working days were announced")
-    return stale
+        runs = [row.run for row in connection.execute(select(t.run).where(t.run.c.state == "active")) if moves.counts_working_days(frozen(connection, row.digest))]
+    return [run for run in runs if _follows(store, run, now)]
+
+
+def _follows(store: Store, run: str, now: datetime) -> bool:
+    """Move a run by the announced days; one that has ended meanwhile, or cannot be dated, holds no other back."""
+    try:
+        return bool(look(store, run, {}, None, now).moves and apply(store, run, {}, None, "calendar", now, "工作日历已公布 / working days were announced"))
+    except (NotPossible, BadCall) as reason:
+        logger.error("run %s does not follow the announced days: %s", run, reason)
+        return False
 
 
 def _active(connection: Connection, run: str):

@@ -82,7 +82,7 @@ def notes(connection: Connection, run, playbook: Playbook) -> dict[str, list]:
     unsure = provisional(dated(playbook, anchors), steps_of(connection, run.run), playbook) if run.state == "active" and counts_working_days(playbook) else ()
     return {
         "learned": [one for row in rows if row.what == "run.learned" for one in row.detail["learned"]],
-        "overlaps": [row.detail for row in rows if row.what == OVERLAPS],
+        "overlaps": list({row.detail["run"]: row.detail for row in rows if row.what == OVERLAPS}.values()),  # of each the newest: it may have moved
         "freezes": [{"freeze": key, "title": title, "from": iso(since), "until": iso(until), "steps": list(steps)} for key, title, since, until, steps in windows(playbook, run.anchors)],
         "provisional": sorted(unsure),
     }

@@ -2,7 +2,7 @@
 
 from datetime import date
 
-from ecops.service import launch, sweep, views
+from ecops.service import launch, replan, sweep, views
 from tests.integration.stores import NOW, events, playbook, store  # noqa: F401
 
 LONG = playbook({"id": "sell", "checklist": ["x"], "due": "day 18:00"}, anchors={"day": {"at": "D 00:00"}, "presale": {"default": "day - 18d 20:00"}}, playbook="long")
@@ -35,3 +35,14 @@ def test_other_days_other_shops_other_phases_and_ended_runs_do_not_clash(store):
     assert events(store, first.run, "run.overlaps") == []
     sweep.cancel(store, first.run, "ann", "off", NOW)
     assert not [warning for warning in start(store, SHORT, date(2026, 11, 11), "a").warnings if "stock" in warning]
+
+
+def test_a_campaign_that_moves_onto_another_s_days_tells_both_again(store):
+    first = start(store, LONG, date(2026, 11, 11), "ab")
+    second = start(store, SHORT, date(2026, 12, 12), "b")
+    assert overlaps(store, first.run) == []
+    moved = replan.apply(store, second.run, {"day": "2026-11-11"}, None, "ann", NOW)
+    assert [first.run in warning for warning in moved.warnings] == [True]
+    again = replan.apply(store, second.run, {"day": "2026-11-10"}, None, "ann", NOW)
+    assert len(again.warnings) == 1
+    assert (overlaps(store, first.run), overlaps(store, second.run)) == ([(second.run, ["b"])], [(first.run, ["b"])])

@@ -176,6 +176,16 @@ def test_an_anchor_on_working_days_follows_the_announcement_unless_it_was_told(s
     assert step_of(store, run, "go").due_at == local(16, 14), "what was told later stays too"
 
 
+def test_a_run_that_ends_meanwhile_keeps_no_other_from_the_announced_days(store, monkeypatch):
+    monkeypatch.setattr(calendar, "working_day", lambda day: (day.weekday() < 5, True))
+    first, second = start(store, WORKING), start(store, WORKING)
+    holiday = local(12).date()
+    monkeypatch.setattr(calendar, "working_day", lambda day: (day != holiday and day.weekday() < 5, False))
+    look, ended = replan.look, sorted((first, second))[0]
+    monkeypatch.setattr(replan, "look", lambda store, run, *more: (look(store, run, *more), run == ended and sweep.cancel(store, run, "ann", "off", NOW))[0])
+    assert replan.announced(store, after(hours=1)) == [run for run in (first, second) if run != ended]
+
+
 # --- what a new version takes away from under steps that have begun -----------------------------------------------------------
 
 WATCH = {"id": "watch", "task": "campaign.watch_hour", "every": "1h", "from": "day", "until": "day + 4h", "with": {"min_amount": "{{ params.least }}"}}
