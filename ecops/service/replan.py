@@ -1,7 +1,7 @@
 """A running plan changes: an anchor moves, the playbook gets a new version, working days are announced. Shown first, then done in one commit."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -180,7 +180,7 @@ def _params(run, playbook: Playbook) -> dict[str, Any]:
 
 
 def _count_waits(tx: Tx, run: str, playbook: Playbook) -> None:
-    rows = tx.all(select(t.step_run.c.id, t.step_run.c.step, t.step_run.c.shop, t.step_run.c.state).where(t.step_run.c.run == run))
+    rows = tx.all(select(t.step_run.c.id, t.step_run.c.step, t.step_run.c.shop, t.step_run.c.state, t.step_run.c.waits_for).where(t.step_run.c.run == run))
     unfinished: dict[str, set[str]] = {}
     for row in rows:
         if row.state not in STEP_FINISHED:
@@ -190,28 +190,37 @@ def _count_waits(tx: Tx, run: str, playbook: Playbook) -> None:
             continue
         left = [unfinished.get(need, set()) for need in needs_of(playbook.step(row.step))]
         waits = sum(len(shops & {"", row.shop}) if row.shop else len(shops) for shops in left)
-        tx.connection.execute(update(t.step_run).where(t.step_run.c.id == row.id).values(waits_for=waits))
+        if waits != row.waits_for:
+            tx.connection.execute(update(t.step_run).where(t.step_run.c.id == row.id).values(waits_for=waits))
 
 
 def _redate(tx: Tx, change: Change) -> None:
-    """Write the new dates; reminders and escalations that have not fired follow the due time."""
-    columns = {"start": "start_at", "due": "due_at", "until": "until_at"}
+    """Write the new dates, step runs that move alike at once; reminders and escalations that have not fired follow the due time."""
     by_row: dict[int, list[moves.Move]] = {}
     for one in change.moves:
         by_row.setdefault(one.step_run, []).append(one)
-    rows = {row.id: row for part in chunks(list(by_row)) for row in tx.all(select(t.step_run).where(t.step_run.c.id.in_(part)))}
-    for number, moved in by_row.items():
-        if number not in rows:  # written again, with its dates
-            continue
-        row = rows[number]
-        tx.connection.execute(update(t.step_run).where(t.step_run.c.id == number).values({columns[one.field]: one.to for one in moved}))
-        tx.event("step.redated", run=row.run, step=row.step, shop=row.shop, step_run=number, detail={one.field: {"from": one.was and one.was.isoformat(), "to": one.to and one.to.isoformat()} for one in moved})
-        if due := next((one for one in moved if one.field == "due"), None):
-            tx.connection.execute(update(t.item).where(t.item.c.step_run == number, t.item.c.state.in_(("planned", "open"))).values(due_at=due.to))
-            tx.connection.execute(delete(t.timer).where(t.timer.c.step_run == number, t.timer.c.fired_at.is_(None)))
-            if row.state == "open":
-                arm(tx, change.playbook, change.playbook.step(row.step), [row], due.to)
-        tx.redraw(row.run, row.step)
+    alike: dict[tuple, list] = {}
+    for part in chunks(list(by_row)):
+        for row in tx.all(select(t.step_run).where(t.step_run.c.id.in_(part))):  # what was written again has its dates
+            alike.setdefault((row.step, row.state, tuple((one.field, one.to) for one in by_row[row.id])), []).append(row)
+    for (step, state, to), rows in alike.items():
+        for part in chunks([row.id for row in rows]):
+            _write_dates(tx, part, dict(to))
+        if state == "open" and "due" in dict(to):
+            arm(tx, change.playbook, change.playbook.step(step), rows, dict(to)["due"])
+        tx.events([{
+            "what": "step.redated", "run": row.run, "step": step, "shop": row.shop, "step_run": row.id,
+            "detail": {one.field: {"from": one.was and one.was.isoformat(), "to": one.to and one.to.isoformat()} for one in by_row[row.id]},
+        } for row in rows])  # fmt: skip
+        tx.redraw(rows[0].run, step)
+
+
+def _write_dates(tx: Tx, numbers: Sequence[int], to: Mapping[str, datetime | None]) -> None:
+    """`to`: start, due and until, as far as they move."""
+    tx.connection.execute(update(t.step_run).where(t.step_run.c.id.in_(numbers)).values({f"{name}_at": at for name, at in to.items()}))
+    if "due" in to:
+        tx.connection.execute(update(t.item).where(t.item.c.step_run.in_(numbers), t.item.c.state.in_(("planned", "open"))).values(due_at=to["due"]))
+        tx.connection.execute(delete(t.timer).where(t.timer.c.step_run.in_(numbers), t.timer.c.fired_at.is_(None)))
 
 
 def _end_rounds(tx: Tx, run: str, playbook: Playbook) -> None:
