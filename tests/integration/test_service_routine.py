@@ -43,11 +43,23 @@ def test_a_finished_firing_and_other_playbooks_are_left_alone(store):
     assert sorted(active(store)) == sorted([other, by_hand, second])
 
 
-def test_a_firing_with_more_shops_goes_on_and_keeps_those_it_shares(store):
+def test_a_firing_of_the_day_with_more_shops_goes_on_and_keeps_those_it_shares(store):
     whole = fire(store, "ab", "1", NOW)
     with pytest.raises(NotPossible):
         fire(store, "a", "1", after(hours=1))
     assert active(store) == [whole]
+
+
+def test_a_schedule_for_fewer_shops_than_yesterday_does_not_stand_still(store):
+    whole = fire(store, "ab", "1", NOW)
+    narrower = fire(store, "a", "2", after(days=1))
+    assert (run_state(store, whole), active(store)) == ("cancelled", [narrower])
+
+
+def test_firings_of_other_shops_go_on(store):
+    first = fire(store, "a", "1", NOW)
+    second = fire(store, "b", "2", after(days=1))
+    assert sorted(active(store)) == sorted([first, second])
 
 
 def test_no_shop_is_in_two_firings_and_a_wider_one_takes_over_narrower_ones(store):
