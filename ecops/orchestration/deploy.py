@@ -128,10 +128,9 @@ def _ensure_deployment(api: PrefectApi, wanted: Deployment, pool: str) -> str:
             return found["id"]
         try:
             flow = api.post("/flows/", {"name": wanted.flow})
-            written = api.post("/deployments/", _wish(wanted, flow["id"], pool))["id"]
             if found and REMOVED in found["tags"]:  # what the user paused stays paused, what its removal paused does not
-                api.post(f"/deployments/{written}/resume_deployment", {})
-            return written
+                api.post(f"/deployments/{found['id']}/resume_deployment", {})
+            return api.post("/deployments/", _wish(wanted, flow["id"], pool))["id"]
         except PrefectRefused as refusal:
             # 409: a try that was answered "busy" had landed half or in whole, or somebody else writes the same; look again.
             if refusal.status != 409 or not left:
