@@ -12,7 +12,7 @@ from ecops.automation import Ask, Frames
 from ecops.shop.kinds import INSTANT
 from tasks._calendar import calendar_of, windows_of
 from tasks._hours import hour_amounts, steady
-from tasks._rows import instant
+from tasks._rows import instant, known
 from tasks._windows import HOUR, Window, resolve
 
 MILLION = 1_000_000
@@ -66,10 +66,11 @@ def past_shares(frames: Frames, ask: Ask, openings: Sequence[datetime], hours: i
 
     An hour's giant order is taken out (`steady`), for it says nothing about the next campaign.
     """
+    first, last = known(frames, "hours", ask).select(first=pl.col("hour").min(), last=pl.col("hour").max()).collect().row(0)
     days = [
         hour_amounts(frames, ask, Window(at, at + hours * HOUR))
         .with_columns(campaign=instant(at), n=(pl.col("hour") - instant(at)).dt.total_hours())
-        for at in openings
+        for at in openings if first is not None and at <= last and at + hours * HOUR > first
     ]  # fmt: skip
     if not days:
         return SHARES.to_frame()
