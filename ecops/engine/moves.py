@@ -96,10 +96,12 @@ def counts_working_days(playbook: Playbook) -> bool:
 
 def provisional(plan: Plan, rows: list[Any], playbook: Playbook) -> set[str]:
     """Steps not finished whose dates stand on working days of a year that is not announced yet."""
-    unsure = {one.step.id for one in plan.steps if one.provisional}
+    plans, unsure = {one.step.id: one for one in plan.steps}, set()
     for row in rows:
-        step = playbook.step(row.step)
-        if row.opened_at and row.state not in STEP_ENDED and step.due and not any(one.step.id == step.id and one.due for one in plan.steps):
-            if resolve(step.due, {"ready": row.opened_at}, playbook.zone).provisional:
-                unsure.add(step.id)
-    return unsure & {row.step for row in rows if row.state not in STEP_ENDED}
+        if row.state in STEP_ENDED or row.step not in plans:
+            continue
+        one = plans[row.step]
+        counts_from_ready = row.opened_at and one.step.due and one.due is None
+        if resolve(one.step.due, {"ready": row.opened_at}, playbook.zone).provisional if counts_from_ready else one.provisional:
+            unsure.add(row.step)
+    return unsure

@@ -75,8 +75,14 @@ def _anchor(playbook: Playbook, name: str, text: str | None, anchors: Mapping[st
 
 def _plan_step(playbook: Playbook, step: Step, ordinal: int, anchors: Mapping[str, datetime]) -> StepPlan:
     begin, due, until = (_moment(rule, anchors, playbook) for rule in (step.begin, step.due, step.until))
-    provisional = any(moment.provisional for moment in (begin, due, until) if moment)
+    from_ready = _from_ready(step, begin.at if begin else anchors[DAY], playbook) if step.due and due is None else None
+    provisional = any(moment.provisional for moment in (begin, due, until, from_ready) if moment)
     return StepPlan(step, ordinal, begin and begin.at, due and due.at, until and until.at, provisional, needs_of(step))
+
+
+def _from_ready(step: Step, ready: datetime, playbook: Playbook) -> Moment:
+    """When the step would be due if it were ready at its beginning: nobody knows yet when it is, but the year is told."""
+    return resolve(step.due, {READY: ready}, playbook.zone)
 
 
 def _moment(rule: DateRule | None, anchors: Mapping[str, datetime], playbook: Playbook) -> Moment | None:

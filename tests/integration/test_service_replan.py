@@ -1,15 +1,15 @@
 """A running plan changes: shown first, then in one commit; what is finished stays; on both databases."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 import pytest
 
 from ecops.errors import BadCall, NotFound, NotPossible
 from ecops.playbook import calendar
-from ecops.service import findings, items, replan, sweep
+from ecops.service import findings, items, launch, replan, sweep, views
 from ecops.service.items import Proof
 from ecops.store import tables as t
-from tests.integration.stores import CHINA, NOW, UNKNOWN, after, assert_consistent, events, items_of, machine, ok, playbook, rows, start, states, step_of, store  # noqa: F401
+from tests.integration.stores import CHINA, DAY, NOW, UNKNOWN, after, assert_consistent, events, items_of, machine, ok, playbook, rows, start, states, step_of, store  # noqa: F401
 
 ANCHORS = {"day": {"at": "D 00:00"}, "presale": {"default": "day - 5d 20:00"}, "ship": {"default": "day + 2d 12:00"}}
 STEPS = (
@@ -277,3 +277,17 @@ def test_a_percent_over_a_hundred_goes_on_in_a_new_version(store):
     assert [item.title_zh for item in items_of(store, run, "aim", "open")] == ["150%"]
     replan.apply(store, run, {}, playbook({"id": "aim", "checklist": ["a"]}, {"id": "more", "checklist": ["{{ params.goal | percent }}"]}, params=goal, version=2), "ann", NOW)
     assert [item.title_zh for item in items_of(store, run, "more")] == ["150%"]
+
+
+def test_a_due_time_that_counts_from_ready_is_provisional_where_its_year_is_not_announced(store):
+    def unsure(run: str) -> list[str]:
+        with store.read() as connection:
+            return views.show(connection, run, NOW)["provisional"]
+
+    book = playbook({"id": "file", "checklist": ["papers"], "start": "day 09:00", "due": "+3 working days"}, {"id": "next", "checklist": ["more"], "needs": ["file"], "due": "day + 9d"})
+    far = launch.launch(store, launch.Launch(book, date(2040, 3, 1), ["a"]), NOW, "ann")
+    assert any("provisional" in warning and "file" in warning for warning in far.warnings)
+    assert unsure(far.run) == ["file"]
+    near = launch.launch(store, launch.Launch(book, DAY, ["a"]), NOW, "ann")
+    assert not any("provisional" in warning for warning in near.warnings)
+    assert unsure(near.run) == []
