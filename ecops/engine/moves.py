@@ -8,7 +8,7 @@ from typing import Any
 from ecops.engine.plan import Plan, due_when_ready, make_plan
 from ecops.engine.states import STEP_ENDED
 from ecops.errors import BadCall
-from ecops.playbook.dates import DAY, LAUNCH, parse_moment, resolve
+from ecops.playbook.dates import DAY, LAUNCH, READY, parse_moment, resolve
 from ecops.playbook.model import MAX_STEPS, Playbook, Step
 
 # What a step that has begun takes from the new version; the rest is what people and machines are on already.
@@ -102,6 +102,6 @@ def provisional(plan: Plan, rows: list[Any], playbook: Playbook) -> set[str]:
             continue
         one = plans[row.step]
         counts_from_ready = row.opened_at and one.step.due and one.due is None
-        if resolve(one.step.due, {"ready": row.opened_at}, playbook.zone).provisional if counts_from_ready else one.provisional:
+        if resolve(one.step.due, {READY: row.opened_at}, playbook.zone).provisional if counts_from_ready else one.provisional:
             unsure.add(row.step)
     return unsure

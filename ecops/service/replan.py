@@ -50,7 +50,7 @@ class Change:
     warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
-        """As `ecops replan` and `ecops move` print it."""
+        """As `ecops replan` prints it."""
         zone = self.playbook.zone
 
         def local(at: datetime | None) -> str | None:
@@ -163,8 +163,8 @@ def _rewrite(tx: Tx, run, old: Playbook, change: Change) -> None:
 
 
 def _insert(tx: Tx, run, change: Change) -> None:
-    keys = [row.shop for row in tx.all(select(t.run_shop.c.shop).where(t.run_shop.c.run == run.run).order_by(t.run_shop.c.shop))]
-    own = {row.shop: row.params for row in tx.all(select(t.run_shop).where(t.run_shop.c.run == run.run)) if row.params}
+    shops = tx.all(select(t.run_shop).where(t.run_shop.c.run == run.run).order_by(t.run_shop.c.shop))
+    keys, own = [row.shop for row in shops], {row.shop: row.params for row in shops if row.params}
     taken = {one["finding"] for row in tx.all(select(t.event.c.detail).where(t.event.c.run == run.run, t.event.c.what == "run.learned")) for one in row.detail["learned"]}
     # what the launch declined is not wanted now either; about a step that is new nobody was asked
     lessons = [row for row in in_force(tx.connection, run.playbook, keys) if row.finding in taken or row.step in change.added]
