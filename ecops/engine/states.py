@@ -9,7 +9,7 @@ STEP = {
     "waiting": {"ready", "open", "done", "skipped", "cancelled"},  # for its needs, its time, or its next round
     "ready": {"running", "skipped", "cancelled"},  # a task the worker may take
     "running": {"ready", "waiting", "open", "done", "cancelled"},  # a task the worker has
-    "open": {"ready", "done", "skipped", "cancelled"},  # people are on it
+    "open": {"waiting", "ready", "done", "skipped", "cancelled"},  # people are on it; a gate that rejected waits for what it reopened
     "done": {"open"},  # an item was reopened
     "skipped": set(),
     "cancelled": set(),
@@ -26,10 +26,24 @@ FINDING = {
     "declined": {"accepted", "withdrawn"},
     "withdrawn": {"accepted", "declined"},
 }
+NOTICE = {
+    "waiting": {"gathered", "dropped"},  # for the end of quiet hours, or the person's next message
+    "gathered": {"waiting", "dropped"},  # part of a message
+    "dropped": set(),  # closed meanwhile, or nobody to tell
+}
+DELIVERY = {
+    "queued": {"sending", "suppressed"},
+    "sending": {"queued", "sent", "failed", "suppressed", "uncertain"},
+    "sent": {"acknowledged"},
+    "acknowledged": set(),
+    "failed": {"queued"},  # a person sends it again
+    "suppressed": set(),  # closed meanwhile, or the person has no channel
+    "uncertain": {"queued", "acknowledged"},  # the answer was lost: never repeated by itself
+}
 STEP_FINISHED = frozenset({"done", "skipped"})
 STEP_ENDED = frozenset({"done", "skipped", "cancelled"})
 ITEM_CLOSED = frozenset({"done", "skipped"})
-TABLES = {"run": RUN, "step_run": STEP, "item": ITEM, "finding": FINDING}
+TABLES = {"run": RUN, "step_run": STEP, "item": ITEM, "finding": FINDING, "notice": NOTICE, "delivery": DELIVERY}
 
 
 def sources(table: str, to: str) -> list[str]:

@@ -13,7 +13,7 @@ from ecops.errors import BadCall, NotRunning
 from ecops.store.tables import metadata
 from ecops.store.tx import Tx
 
-HEAD = "0003"
+HEAD = "0004"
 _MEMORY = "sqlite://"
 
 

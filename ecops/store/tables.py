@@ -48,6 +48,7 @@ shop = Table(
     Column("name", String(200), nullable=False),
     Column("platform", String(16), nullable=False),
     Column("tags", JSON, nullable=False),
+    Column("timezone", String(64)),  # null: that of the playbook
     Column("added_at", Instant, nullable=False),
     CheckConstraint("platform in ('taobao', 'tmall', 'douyin', 'pdd', 'jd')", name="platform"),
 )  # fmt: skip
@@ -55,7 +56,34 @@ person = Table(
     "person", metadata,
     Column("person", String(64), primary_key=True),
     Column("name", String(200), nullable=False),
+    Column("language", String(2), nullable=False, server_default=text("'zh'")),
+    Column("timezone", String(64), nullable=False, server_default=text("'Asia/Shanghai'")),
+    Column("quiet_from", String(5)),  # on the person's wall, 22:00; null: no quiet hours
+    Column("quiet_until", String(5)),
+    Column("digests", Integer, nullable=False, server_default=text("1")),  # 0: wants none
     Column("added_at", Instant, nullable=False),
+)  # fmt: skip
+contact = Table(  # how a person is reached; the first in order is tried first
+    "contact", metadata,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("person", ForeignKey("person.person"), nullable=False),
+    Column("url", Text, nullable=False),  # holds secrets: shown veiled only
+    Column("channel", String(64), nullable=False),  # the address's digest: what a chat service counts its rate by
+    Column("position", Integer, nullable=False),
+    Column("added_at", Instant, nullable=False),
+    UniqueConstraint("person", "channel"),
+)  # fmt: skip
+absence = Table(
+    "absence", metadata,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("person", ForeignKey("person.person"), nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("cover", ForeignKey("person.person")),  # null: the other holders
+    Column("note", Text),
+    CheckConstraint("since < until", name="span"),
+    CheckConstraint("cover is null or cover <> person", name="cover"),
+    Index("ix_absence_until", "until"),
 )  # fmt: skip
 role_binding = Table(
     "role_binding", metadata,
@@ -126,6 +154,7 @@ step_run = Table(
     Column("rounds", Integer, nullable=False),
     Column("attempt", String(64)),
     Column("outcome", String(16)),
+    Column("generation", Integer, nullable=False, server_default=text("0")),  # how often its due time has moved: each has rungs of its own
     Column("version", Integer, nullable=False),
     UniqueConstraint("run", "step", "shop"),
     CheckConstraint("waits_for >= 0", name="waits_for"),
@@ -148,6 +177,7 @@ item = Table(
     Column("title_zh", Text, nullable=False),
     Column("title_en", Text, nullable=False),
     Column("role", String(64), nullable=False),
+    Column("owner", String(64)),  # who answers for it, whoever it was delegated to
     Column("assignee", String(64)),
     Column("state", String(16), nullable=False),
     Column("due_at", Instant),
@@ -159,12 +189,16 @@ item = Table(
     Column("closed_by", String(64)),
     Column("closed_at", Instant),
     Column("finding", JSON(none_as_null=True)),  # what accepting it would change, and the facts it stands on
+    Column("verify", JSON(none_as_null=True)),  # the task that checks what was claimed, and what it is given
+    Column("verification", String(16)),  # pending, verified, refuted or unknown; null: nothing to check
+    Column("checked", JSON(none_as_null=True)),  # what the verifier said, when, or who vouched
     Column("version", Integer, nullable=False),
     UniqueConstraint("step_run", "key"),
     CheckConstraint("state not in ('done', 'skipped') or (closed_by is not null and closed_at is not null)", name="closed"),
     _states(states.ITEM),
     Index("ix_item_inbox", "due_at", "id", sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")),
     Index("ix_item_role", "role", "due_at", sqlite_where=text("state = 'open'"), postgresql_where=text("state = 'open'")),
+    Index("ix_item_unverified", "id", sqlite_where=text("verification in ('pending', 'unknown')"), postgresql_where=text("verification in ('pending', 'unknown')")),
 )  # fmt: skip
 decision = Table(
     "decision", metadata,
@@ -175,6 +209,16 @@ decision = Table(
     Column("note", Text),
     Column("at", Instant, nullable=False),
     CheckConstraint("verdict in ('approve', 'reject')", name="verdict"),
+)  # fmt: skip
+comment = Table(
+    "comment", metadata,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("step_run", ForeignKey("step_run.id"), nullable=False),
+    Column("item", ForeignKey("item.id")),  # null: about the step
+    Column("person", String(64), nullable=False),
+    Column("words", Text, nullable=False),
+    Column("at", Instant, nullable=False),
+    Index("ix_comment_step_run", "step_run", "id"),
 )  # fmt: skip
 outcome = Table(
     "outcome", metadata,
@@ -249,22 +293,68 @@ timer = Table(
     Column("kind", String(16), nullable=False),
     Column("rung", Integer, nullable=False),
     Column("role", String(64), nullable=False),
+    Column("generation", Integer, nullable=False, server_default=text("0")),
+    Column("urgent", Integer, nullable=False, server_default=text("0")),  # 1: quiet hours do not hold it
     Column("at", Instant, nullable=False),
     Column("fired_at", Instant),
-    UniqueConstraint("step_run", "kind", "rung", "role"),
+    UniqueConstraint("step_run", "kind", "rung", "role", "generation"),
     Index("ix_timer_due", "at", sqlite_where=text("fired_at is null"), postgresql_where=text("fired_at is null")),
 )  # fmt: skip
-delivery = Table(
+notice = Table(  # what one person is to be told of one thing for one cause, once
+    "notice", metadata,
+    Column("id", ID, primary_key=True, autoincrement=True),
+    Column("cause", String(80), nullable=False),
+    Column("person", String(64), nullable=False),  # '' nobody: nobody holds the role, nor the one it falls back to
+    Column("kind", String(16), nullable=False),
+    Column("why", String(16), nullable=False),
+    Column("role", String(64)),
+    Column("run", String(32)),
+    Column("step", String(64)),
+    Column("shop", String(64)),
+    Column("step_run", ID),
+    Column("item", ID, nullable=False, server_default=text("0")),  # 0: the step as a whole
+    Column("detail", JSON(none_as_null=True)),
+    Column("urgent", Integer, nullable=False, server_default=text("0")),
+    Column("at", Instant, nullable=False),
+    Column("not_before", Instant, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("reason", String(32)),
+    Column("delivery", ForeignKey("delivery.id")),
+    UniqueConstraint("cause", "person", "item"),
+    _states(states.NOTICE),
+    Index("ix_notice_waiting", "not_before", sqlite_where=text("state = 'waiting'"), postgresql_where=text("state = 'waiting'")),
+    Index("ix_notice_delivery", "delivery"),
+    Index("ix_notice_run", "run"),
+)  # fmt: skip
+delivery = Table(  # one message to one person over one channel
     "delivery", metadata,
     Column("id", ID, primary_key=True, autoincrement=True),
-    Column("timer", ForeignKey("timer.id"), unique=True, nullable=False),
-    Column("kind", String(16), nullable=False),
-    Column("run", String(32), nullable=False),
-    Column("step", String(64), nullable=False),
-    Column("shop", String(64), nullable=False),
-    Column("role", String(64), nullable=False),
+    Column("person", String(64), nullable=False),
+    Column("contact", ID),
+    Column("channel", String(64)),
     Column("state", String(16), nullable=False),
-    Column("at", Instant, nullable=False),
+    Column("notices", Integer, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("created_at", Instant, nullable=False),
+    Column("next_at", Instant, nullable=False),
+    Column("claimed_by", String(64)),
+    Column("claimed_at", Instant),
+    Column("ended_at", Instant),  # sent, failed, suppressed, or found uncertain
+    Column("reason", Text),
+    Column("title", Text),
+    Column("body", Text),
+    Column("acknowledged_at", Instant),
+    Column("version", Integer, nullable=False, server_default=text("1")),
+    _states(states.DELIVERY),
+    Index("ix_delivery_queued", "next_at", sqlite_where=text("state = 'queued'"), postgresql_where=text("state = 'queued'")),
+    Index("ix_delivery_sending", "claimed_at", sqlite_where=text("state = 'sending'"), postgresql_where=text("state = 'sending'")),
+    Index("ix_delivery_person", "person", "id"),
+    Index("ix_delivery_channel", "channel", "claimed_at"),
+)  # fmt: skip
+channel = Table(  # what a chat service allows: its row is held while a message is claimed for it
+    "channel", metadata,
+    Column("channel", String(64), primary_key=True),
+    Column("blocked_until", Instant),
 )  # fmt: skip
 dirty = Table(  # the outbox of the Prefect mirror: which bars have to be drawn again, however often they changed
     "dirty", metadata,
