@@ -13,22 +13,26 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from ecops.home import Home
 from ecops.orchestration import relay
 from ecops.orchestration.api import PrefectApi
+from ecops.sending import Sender
+from ecops.playbook.calendar import announced_until, days_left
 from ecops.service.follow import follow_up, pending
 from ecops.service.replan import announced
 from ecops.service.sweep import sweep
 from ecops.store.database import Store
 
 EVERY = 0.5  # seconds
+FEW_DAYS = 45  # announced days left, below which the log says so: the State Council announces a year in November
 logger = logging.getLogger("ecops.clock")
 
 
 class Clock:
-    """Sweeps and relays, each in its own job so that a slow Prefect never holds a reminder back."""
+    """Sweeps, sends and relays, each in its own job so that a slow Prefect or chat service never holds a reminder back."""
 
     def __init__(self, store: Store, home: Home) -> None:
         self.store, self.home = store, home
         self._api: PrefectApi | None = None
         self._quiet = False
+        self.sender = Sender(store, lambda: datetime.now(UTC), lambda: home.pages)
 
     def sweep(self) -> None:
         """Open and fire what is due."""
@@ -47,6 +51,12 @@ class Clock:
         """Move the dates that stood on working days nobody had announced; a newer calendar comes with a newer ecops, so once a start."""
         for run in announced(self.store, datetime.now(UTC)):
             logger.warning("working days were announced: dates of %s moved", run)
+        if said := few_days(datetime.now(UTC)):
+            logger.warning(said)
+
+    def tell(self) -> None:
+        """Send what people are to be told."""
+        self.sender.tick()
 
     def relay(self) -> None:
         """Tell Prefect what changed."""
@@ -67,6 +77,7 @@ class Clock:
         scheduler = BackgroundScheduler(timezone=UTC, job_defaults=options)
         scheduler.add_job(self.sweep, "interval", seconds=EVERY)
         scheduler.add_job(self.relay, "interval", seconds=EVERY)
+        scheduler.add_job(self.tell, "interval", seconds=1)
         scheduler.add_job(self.follow, "interval", seconds=5)
         scheduler.add_job(self.calendar)
         # A sweep that takes longer than its interval is no news; that it is skipped then is what we want.
@@ -75,6 +86,15 @@ class Clock:
         print("clock ready", flush=True)
         stop.wait()
         scheduler.shutdown(wait=True)
+        self.sender.close()
+
+
+def few_days(now: datetime) -> str | None:
+    """What the log says when few announced working days are left, or none; None while there are enough."""
+    left = days_left(now.astimezone(relay.ZONE).date())
+    if left >= FEW_DAYS:
+        return None
+    return f"working days are announced until {announced_until()}, {max(left, 0)} days are left; update ecops and its package chinesecalendar when the new year is announced"
 
 
 def main(store: Store, home: Home, with_parent: bool = False) -> None:

@@ -13,6 +13,7 @@ SETTINGS = {
     "ECOPS_DATABASE_URL": "our database (default: SQLite in the home folder)",
     "ECOPS_LAKE_URL": "the shop's data: a folder or object storage (default: lake in the home folder)",
     "ECOPS_PLAYBOOKS": "a folder with playbooks of your own (default: playbooks in the home folder)",
+    "ECOPS_PAGES_URL": "the address under which people open the pages, for the link in messages (default: the pages that 'ecops up' started)",
     "ECOPS_PREFECT_API_URL": "a Prefect server elsewhere (default: the one that 'ecops up' started)",
     "ECOPS_PREFECT_AUTH": "user:password of that server",
     "ECOPS_PLATFORM_<SHOP>": "credentials of a shop's platform as JSON, see docs/platforms.md",
@@ -29,6 +30,7 @@ class Home:
     playbooks: Path
     prefect_api_url: str | None
     prefect_auth: str | None
+    pages_url: str | None = None
 
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> "Home":
@@ -45,6 +47,7 @@ class Home:
             Path(env.get("ECOPS_PLAYBOOKS") or folder / "playbooks"),
             env.get("ECOPS_PREFECT_API_URL") or None,
             env.get("ECOPS_PREFECT_AUTH") or None,
+            (env.get("ECOPS_PAGES_URL") or "").rstrip("/") or None,
         )
 
     @property
@@ -69,3 +72,8 @@ class Home:
     def prefect(self) -> str | None:
         """The address of Prefect's API, when one is known."""
         return self.prefect_api_url or self.parts().get("prefect")
+
+    @property
+    def pages(self) -> str | None:
+        """The address of the pages, when one is known."""
+        return self.pages_url or self.parts().get("web")

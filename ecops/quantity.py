@@ -49,6 +49,13 @@ def parse_duration(value: object) -> timedelta:
         raise ValueError(f"{value!r} is longer than the calendar") from error
 
 
+def span_words(length: timedelta, lang: str) -> str:
+    """The largest whole unit of a duration as people say it: `2 天`, `3 小时`, `5 分钟`, never less than a minute."""
+    minutes = max(1, int(length.total_seconds() // 60))
+    size, zh, en = next(unit for unit in ((1440, "天", "d"), (60, "小时", "h"), (1, "分钟", "min")) if minutes >= unit[0])
+    return f"{minutes // size} {zh if lang == 'zh' else en}"
+
+
 def _decimal(text: str) -> Decimal:
     try:
         number = Decimal(text.strip())

@@ -5,6 +5,7 @@ is due, `late` a day after, `never` leaves everything open, so that the run ends
 """
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
@@ -139,11 +140,11 @@ class Player:
             return sum(one["state"] in ("accepted", "declined") for one in findings.listed(connection, self.run))
 
 
-def beginning(playbook: Playbook, day: date, anchors: Mapping[str, str]) -> datetime:
+def beginning(playbook: Playbook, day: date, anchors: Mapping[str, str], shops: Sequence[Mapping[str, Any]] = ()) -> datetime:
     """Just before the first dated moment of the plan, as if it had been launched in time."""
     # The launch itself is an anchor too, and not known yet: the day stands for it.
-    plan = make_plan(playbook, day, datetime(day.year, day.month, day.day, tzinfo=UTC), anchors)
-    return min([plan.anchors[DAY], *(step.begin for step in plan.steps if step.begin)]) - timedelta(minutes=1)
+    plan = make_plan(playbook, day, datetime(day.year, day.month, day.day, tzinfo=UTC), anchors, {shop["shop"]: shop["timezone"] for shop in shops if shop.get("timezone")})
+    return min([plan.anchors[DAY], *(step.begin for step in plan.everywhere() if step.begin)]) - timedelta(minutes=1)
 
 
 def populate(store: Store, playbook: Playbook, shops: Sequence[Mapping[str, Any]], now: datetime) -> None:
@@ -153,21 +154,21 @@ def populate(store: Store, playbook: Playbook, shops: Sequence[Mapping[str, Any]
     quorum = max([step.approval.quorum for step in playbook.steps if step.approval] or [1])
     people = [f"{role}-{number}" for role in sorted(roles) for number in range(1, quorum + 1)]
     with store.write(now, "rehearsal") as tx:
-        tx.add_new(t.shop, [{"shop": shop["shop"], "name": shop["name"], "platform": shop["platform"], "tags": shop["tags"], "added_at": now} for shop in shops])
+        tx.add_new(t.shop, [{"shop": shop["shop"], "name": shop["name"], "platform": shop["platform"], "tags": shop["tags"], "timezone": shop.get("timezone"), "added_at": now} for shop in shops])
         tx.add_new(t.person, [{"person": person, "name": person, "added_at": now} for person in people])
         tx.add_new(t.role_binding, [{"role": person.rsplit("-", 1)[0], "person": person, "shop": ""} for person in people])
 
 
 def _told(player: Player, steps: int) -> Rehearsed:
-    """Everything that happened, read from the store's own events and deliveries."""
+    """Everything that happened, read from the store's own events."""
     zone = player.playbook.zone
     result = Rehearsed(steps, 0, ends_at=player.now.astimezone(zone).isoformat(), state=player.state())
     with player.store.read() as connection:
         result.items = len(connection.execute(select(t.item.c.id)).all())
-        kinds = connection.execute(select(t.delivery.c.kind)).scalars().all()
         rows = connection.execute(select(t.event).order_by(t.event.c.id)).all()
         outcomes = connection.execute(select(t.step_run.c.step, t.step_run.c.shop, t.outcome).join(t.outcome, t.outcome.c.step_run == t.step_run.c.id).order_by(t.outcome.c.id)).all()
-    result.reminders, result.escalations = kinds.count("remind"), kinds.count("escalate")
+    what = Counter(row.what for row in rows)
+    result.reminders, result.escalations = what["step.reminded"], what["step.escalated"]
     result.events = [{"at": row.at.astimezone(zone).isoformat(), "what": row.what, "step": row.step, "shop": row.shop or None, "who": row.actor, "detail": row.detail} for row in rows]
     for row in outcomes:
         told = {"status": row.status, "as_of": row.as_of.astimezone(zone).isoformat(), "zh": row.zh, "en": row.en, "missing": row.missing, "lists": row.lists, "rounds": row.round}
@@ -190,7 +191,7 @@ def rehearse(
 ) -> Rehearsed:
     """Play a playbook through, with what was `learned`. Required parameters that are not given are taken as their type's plain example. Raises BadCall."""
     started, store = time.perf_counter(), Store.in_memory()
-    now = beginning(playbook, day, anchors or {})
+    now = beginning(playbook, day, anchors or {}, shops)
     populate(store, playbook, shops, now)
     ask = launch.Launch(playbook, day, [shop["shop"] for shop in shops], _with_examples(playbook, params or {}), anchors or {}, shop_params=shop_params or {}, learned=learned)
     launched = launch.launch(store, ask, now, "requester")

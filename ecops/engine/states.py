@@ -38,7 +38,7 @@ DELIVERY = {
     "acknowledged": set(),
     "failed": {"queued"},  # a person sends it again
     "suppressed": set(),  # closed meanwhile, or the person has no channel
-    "uncertain": {"queued", "acknowledged"},  # the answer was lost: never repeated by itself
+    "uncertain": {"queued", "sent", "failed", "acknowledged"},  # the answer was lost: never repeated by itself, though a late one is taken in
 }
 STEP_FINISHED = frozenset({"done", "skipped"})
 STEP_ENDED = frozenset({"done", "skipped", "cancelled"})

@@ -1,14 +1,15 @@
-"""The life of an item: done, skipped, reopened, claimed, assigned. Who is second is told who was first."""
+"""The life of an item: done, skipped, reopened, claimed, assigned, delegated. Who is second is told who was first."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from ecops.errors import BadCall, NotFound, NotPossible
 from ecops.playbook.model import Evidence
@@ -16,6 +17,9 @@ from ecops.service.advance import advance, finish
 from ecops.service.findings import judge
 from ecops.service.freezes import open_with_reason
 from ecops.service.frozen import frozen
+from ecops.service.notices import ASSIGNED, tell
+from ecops.service.people import known
+from ecops.service.staff import ASSIGNEE, Staff
 from ecops.store import tables as t
 from ecops.store.database import Store
 from ecops.store.tx import Tx, chunks
@@ -49,7 +53,7 @@ def complete(store: Store, item: int, by: str, proof: Proof, now: datetime) -> T
     """Tick. Raises NotFound, BadCall (evidence missing or out of bounds), NotPossible (someone was first)."""
     with store.write(now, by) as tx:
         row = find(tx.connection, item, hold=True)
-        _known(tx, by)
+        known(tx, by)
         if row.state == "open":
             _accept(Evidence.model_validate(row.evidence), proof)
             open_with_reason(tx, row, proof.note)
@@ -60,7 +64,7 @@ def complete(store: Store, item: int, by: str, proof: Proof, now: datetime) -> T
 def complete_all(store: Store, ticks: Mapping[int, Proof], by: str, now: datetime) -> int:
     """Tick many items in one commit, all or none; gives how many. Raises as `complete` does for the first that cannot be ticked."""
     with store.write(now, by) as tx:
-        _known(tx, by)
+        known(tx, by)
         rows = [row for part in chunks(list(ticks)) for row in tx.all(_with_run().where(t.item.c.id.in_(part)).with_for_update(read=True, key_share=True, of=t.run))]
         if missing := next((item for item in ticks if item not in {row.id for row in rows}), None):
             raise _no_item(missing)
@@ -99,9 +103,8 @@ def _count(tx: Tx, rows: list) -> None:
 def skip(store: Store, item: int, by: str, reason: str, now: datetime) -> Ticked:
     """Close an item without doing it; the reason is kept."""
     with store.write(now, by) as tx:
-        row = find(tx.connection, item, hold=True)
-        _known(tx, by)
         _reason(reason)
+        row, _ = _held(tx, item, by)
         if row.state == "open":
             open_with_reason(tx, row, reason)
         _close(tx, row, "skipped", "item.skipped", note=reason)
@@ -111,9 +114,8 @@ def skip(store: Store, item: int, by: str, reason: str, now: datetime) -> Ticked
 def reopen(store: Store, item: int, by: str, reason: str, now: datetime) -> Ticked:
     """Open a closed item again, and its step with it, as long as nothing after it has begun."""
     with store.write(now, by) as tx:
-        row = find(tx.connection, item, hold=True)
-        _known(tx, by)
         _reason(reason)
+        row, _ = _held(tx, item, by)
         step = tx.one(select(t.step_run).where(t.step_run.c.id == row.step_run).with_for_update())
         if step.state != "open":
             raise NotPossible(f"Item {item} belongs to a step that is {step.state}; what follows has begun, so it stays as it is.", as_json(row))
@@ -128,28 +130,94 @@ def reopen(store: Store, item: int, by: str, reason: str, now: datetime) -> Tick
 
 
 def claim(store: Store, item: int, by: str, now: datetime) -> Ticked:
-    """Take an open item that nobody has."""
-    return _hand(store, item, by, by, now, take=True)
+    """Take an open item that nobody has, or that is an absent person's whom `by` covers. Raises BadCall for one whom it does not concern."""
+    with store.write(now, by) as tx:
+        row, staff = _held(tx, item, by)
+        free = [None, by, *staff.covered_by(by)]
+        taken = t.item.c.assignee.is_(None) | t.item.c.assignee.in_(free[1:])
+        values = {"assignee": by, "owner": func.coalesce(t.item.c.owner, by)}
+        if tx.connection.execute(update(t.item).where(t.item.c.id == item, t.item.c.state == "open", taken).values(version=t.item.c.version + 1, **values)).rowcount == 0:
+            row = find(tx.connection, item)
+            raise _too_late(row) if row.state != "open" else NotPossible(f"Item {item} was already taken by {row.assignee}.", as_json(row))
+        _handed(tx, row, "item.claimed", by)
+    return Ticked(item, "open", True, by, now)
 
 
 def assign(store: Store, item: int, to: str, by: str, now: datetime) -> Ticked:
-    """Give an open item to a person."""
-    return _hand(store, item, to, by, now, take=False)
-
-
-def _hand(store: Store, item: int, to: str, by: str, now: datetime, take: bool) -> Ticked:
+    """Give an open item to a person, who answers for it from now on; they are told. Raises BadCall for one whom it does not concern."""
     with store.write(now, by) as tx:
-        row = find(tx.connection, item, hold=True)
-        _known(tx, by)
-        _known(tx, to)
-        query = update(t.item).where(t.item.c.id == item, t.item.c.state == "open").values(assignee=to, version=t.item.c.version + 1)
-        if take:
-            query = query.where(t.item.c.assignee.is_(None) | (t.item.c.assignee == to))
-        if tx.connection.execute(query).rowcount == 0:
-            row = find(tx.connection, item)
-            raise _too_late(row) if row.state != "open" else NotPossible(f"Item {item} was already taken by {row.assignee}.", as_json(row))
-        tx.event("item.claimed" if take else "item.assigned", run=row.run, step=row.step, shop=row.shop, step_run=row.step_run, item=item, detail={"to": to})
+        row, staff = _held(tx, item, by)
+        known(tx, to)
+        _give(tx, staff, [row], to, "item.assigned", owner=to)
     return Ticked(item, "open", True, by, now)
+
+
+def delegate(store: Store, item: int, to: str, by: str, now: datetime) -> Ticked:
+    """Let another person do an open item; its owner still answers for it. The person is told."""
+    with store.write(now, by) as tx:
+        row, staff = _held(tx, item, by)
+        known(tx, to)
+        _give(tx, staff, [row], to, "item.delegated", owner=row.owner or row.assignee or by)
+    return Ticked(item, "open", True, by, now)
+
+
+@dataclass(frozen=True)
+class Handover:
+    """Which open items change hands: those assigned to `of`, or with `of` None those that nobody has taken; of one role, shop or run where these are named."""
+
+    of: str | None = None
+    role: str | None = None
+    shop: str | None = None
+    run: str | None = None
+
+
+def reassign(store: Store, which: Handover, to: str, by: str, now: datetime, apply: bool = True) -> list[dict]:
+    """Give many open items to a person, all or none; gives them as they were. Without `apply` it is only shown. Raises NotFound, BadCall."""
+    if which.of is None and which.role is None:
+        raise BadCall("Say whose items: of a person (--from) or of a role that nobody has taken (--role).")
+    with store.write(now, by) as tx:
+        for person in filter(None, (by, to, which.of)):
+            known(tx, person)
+        query = _with_run().where(t.item.c.state == "open", t.run.c.state == "active", t.item.c.assignee == which.of if which.of else t.item.c.assignee.is_(None))
+        for column, value in ((t.item.c.role, which.role), (t.item.c.shop, which.shop), (t.item.c.run, which.run)):
+            query = query.where(column == value) if value else query
+        rows, staff = tx.all(query.order_by(t.item.c.due_at, t.item.c.id)), Staff(tx.connection, now)
+        for row in rows:
+            _concerned(staff, row, by)
+        if apply:
+            _give(tx, staff, rows, to, "item.assigned", owner=to)
+        return [as_json(row) | {"due": row.due_at and row.due_at.isoformat()} for row in rows]
+
+
+def _give(tx: Tx, staff: Staff, rows: Sequence[Any], to: str, what: str, owner: str) -> None:
+    for part in chunks([row.id for row in rows]):
+        moved = tx.connection.execute(update(t.item).where(t.item.c.id.in_(part), t.item.c.state == "open").values(assignee=to, owner=owner, version=t.item.c.version + 1)).rowcount
+        if moved < len(part):
+            raise _too_late(next(row for row in map(partial(find, tx.connection), part) if row.state != "open"))
+    for row in rows:
+        _handed(tx, row, what, to)
+    if to != tx.actor:
+        # An item may be handed on many times: each time has a version of its own.
+        tell(tx, staff, [{"cause": f"item:{row.id}:{row.version + 1}", "person": to, "kind": ASSIGNED, "why": ASSIGNEE, "role": row.role, "run": row.run, "step": row.step, "shop": row.shop, "step_run": row.step_run, "item": row.id} for row in rows])
+
+
+def _handed(tx: Tx, row, what: str, to: str) -> None:
+    tx.event(what, run=row.run, step=row.step, shop=row.shop, step_run=row.step_run, item=row.id, detail={"to": to, "from": row.assignee, "owner": row.owner})
+
+
+def _held(tx: Tx, item: int, by: str) -> tuple[Any, Staff]:
+    """The item, which concerns `by`, and everybody's roles. Raises NotFound, BadCall."""
+    row = find(tx.connection, item, hold=True)
+    known(tx, by)
+    staff = Staff(tx.connection, tx.now)
+    _concerned(staff, row, by)
+    return row, staff
+
+
+def _concerned(staff: Staff, row, by: str) -> None:
+    people = staff.concerned(row)
+    if people and by not in people and by != row.closed_by:
+        raise BadCall(f"Item {row.id} is the work of {row.role}, and {by} neither holds that role nor has the item, launched the run, or leads it; ask {', '.join(sorted(people)[:3])}, or bind the role with 'ecops role bind {row.role} {by}'.")
 
 
 def _close(tx: Tx, row, to: str, what: str, **values: Any) -> None:
@@ -182,7 +250,7 @@ def find(connection: Connection, item: int, hold: bool = False):
 
 
 def _with_run():
-    return select(t.item, t.run.c.state.label("run_state"), t.run.c.digest).join(t.run, t.run.c.run == t.item.c.run)
+    return select(t.item, t.run.c.state.label("run_state"), t.run.c.digest, t.run.c.owner.label("run_owner"), t.run.c.launched_by).join(t.run, t.run.c.run == t.item.c.run)
 
 
 def _no_item(item: int) -> NotFound:
@@ -202,14 +270,9 @@ def _too_late(row) -> NotPossible:
 def as_json(row) -> dict:
     """The current row, for the one who came second."""
     return {
-        "item": row.id, "run": row.run, "step": row.step, "shop": row.shop, "title": row.title_zh, "state": row.state, "assignee": row.assignee,
+        "item": row.id, "run": row.run, "step": row.step, "shop": row.shop, "title": row.title_zh, "state": row.state, "assignee": row.assignee, "owner": row.owner,
         "by": row.closed_by, "at": row.closed_at and row.closed_at.isoformat(), "value": row.value, "note": row.note, "version": row.version,
     }  # fmt: skip
-
-
-def _known(tx: Tx, person: str) -> None:
-    if not tx.one(select(t.person.c.person).where(t.person.c.person == person)):
-        raise NotFound(f"There is no person {person}; 'ecops person list' shows all, 'ecops person add' adds one.")
 
 
 def _reason(reason: str) -> None:

@@ -15,6 +15,8 @@ from ecops.service import findings, views
 from ecops.service.frozen import frozen
 from ecops.store import tables as t
 
+_TOLD = {"step.reminded": "remind", "step.escalated": "escalate"}  # the event of a rung that fired, and its kind
+
 
 class Reading:
     """One run being read as of `now`. Raises NotFound."""
@@ -62,13 +64,13 @@ class Reading:
         return {**one, **moments, "owner": self.named(one["owner"]), "by": self.named(one.get("by")), "shop_name": self.shop_name(one["shop"])}
 
     def _told(self) -> dict[str, int]:
-        query = select(t.delivery.c.kind, func.count()).where(t.delivery.c.run == self.row.run).group_by(t.delivery.c.kind)
-        return {"remind": 0, "escalate": 0} | {kind: n for kind, n in self.connection.execute(query)}
+        query = select(t.event.c.what, func.count()).where(t.event.c.run == self.row.run, t.event.c.what.in_(_TOLD)).group_by(t.event.c.what)
+        return {"remind": 0, "escalate": 0} | {_TOLD[what]: n for what, n in self.connection.execute(query)}
 
     def _bars(self) -> list[dict[str, Any]]:
         counts: dict[str, dict[str, int]] = {}
-        for step, kind, n in self.connection.execute(select(t.delivery.c.step, t.delivery.c.kind, func.count()).where(t.delivery.c.run == self.row.run).group_by(t.delivery.c.step, t.delivery.c.kind)):
-            counts.setdefault(step, {})[kind] = n
+        for step, what, n in self.connection.execute(select(t.event.c.step, t.event.c.what, func.count()).where(t.event.c.run == self.row.run, t.event.c.what.in_(_TOLD)).group_by(t.event.c.step, t.event.c.what)):
+            counts.setdefault(step, {})[_TOLD[what]] = n
         bars = views.bars(self.connection, self.row.run)
         return [bar | {"title_en": _title_en(self.playbook.step(bar["step"])), "task": self.playbook.step(bar["step"]).task, "told": {"remind": 0, "escalate": 0} | counts.get(bar["step"], {})} for bar in bars]
 

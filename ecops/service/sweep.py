@@ -12,10 +12,12 @@ from sqlalchemy import func, select, update
 from ecops.errors import BadCall, NotFound, NotPossible
 from ecops.service.advance import advance
 from ecops.service.ending import cancel_run
+from ecops.service.notices import tell_rungs
 from ecops.store import tables as t
 from ecops.store.database import Store
 
 BATCH = 500
+TIMERS = 2_000  # fired in one commit
 logger = logging.getLogger("ecops.sweep")
 
 
@@ -32,7 +34,10 @@ def sweep(store: Store, now: datetime) -> Swept:
     due = _runs_due(store, now)
     for run in due:
         _advance_alone(store, run, now)
-    return Swept(len(due), fire(store, now) if _timers_due(store, now) else [])
+    fired = []
+    while _timers_due(store, now) and (batch := fire(store, now)).due:
+        fired += batch.told
+    return Swept(len(due), fired)
 
 
 def _advance_alone(store: Store, run: str, now: datetime) -> None:
@@ -55,20 +60,36 @@ def _timers_due(store: Store, now: datetime) -> bool:
         return connection.execute(select(t.timer.c.id).where(t.timer.c.fired_at.is_(None), t.timer.c.at <= now).limit(1)).first() is not None
 
 
-def fire(store: Store, now: datetime) -> list:
-    """Fire due timers exactly once: the timer's mark and the delivery's unique row are one commit. What is closed is not told."""
+@dataclass(frozen=True)
+class Fired:
+    """One commit's timers: how many were due, and those of steps that people are still on."""
+
+    due: int
+    told: list
+
+
+def fire(store: Store, now: datetime) -> Fired:
+    """Fire due timers exactly once: the timer's mark, its event and the notices, unique each, are one commit. What is closed is not told."""
     with store.write(now, "clock") as tx:
-        due = select(t.timer.c.id).where(t.timer.c.fired_at.is_(None), t.timer.c.at <= now).order_by(t.timer.c.at, t.timer.c.id).limit(BATCH).with_for_update(skip_locked=True)
+        due = select(t.timer.c.id).where(t.timer.c.fired_at.is_(None), t.timer.c.at <= now).order_by(t.timer.c.at, t.timer.c.id).limit(TIMERS).with_for_update(skip_locked=True)
         ids = [row.id for row in tx.all(due)]
         if not ids:
-            return []
+            return Fired(0, [])
         tx.connection.execute(update(t.timer).where(t.timer.c.id.in_(ids)).values(fired_at=now))
-        query = select(t.timer.c.id.label("timer"), t.timer.c.kind, t.timer.c.rung, t.timer.c.role, t.step_run.c.run, t.step_run.c.step, t.step_run.c.shop, t.step_run.c.state.label("step_state"))
-        rows = tx.all(query.join(t.step_run, t.step_run.c.id == t.timer.c.step_run).where(t.timer.c.id.in_(ids)).order_by(t.timer.c.at, t.timer.c.id))
-        wanted = [row for row in rows if row.step_state == "open"]
-        tx.add(t.delivery, [{"timer": row.timer, "kind": row.kind, "run": row.run, "step": row.step, "shop": row.shop, "role": row.role, "state": "queued", "at": now} for row in wanted])
-        tx.events([{"what": f"step.{'reminded' if row.kind == 'remind' else 'escalated'}", "run": row.run, "step": row.step, "shop": row.shop, "detail": {"role": row.role, "rung": row.rung}} for row in wanted])
-        return wanted
+        wanted = [row for row in tx.all(_fired(ids)) if row.step_state == "open" and row.run_state == "active"]
+        tx.events([{"what": f"step.{'reminded' if row.kind == 'remind' else 'escalated'}", "run": row.run, "step": row.step, "shop": row.shop, "step_run": row.step_run, "detail": {"role": row.role, "rung": row.rung, "generation": row.generation}} for row in wanted])
+        tell_rungs(tx, wanted)
+        return Fired(len(ids), wanted)
+
+
+def _fired(ids: list[int]):
+    query = select(
+        t.timer.c.id.label("timer"), t.timer.c.kind, t.timer.c.rung, t.timer.c.role, t.timer.c.urgent, t.timer.c.generation, t.timer.c.step_run,
+        t.step_run.c.run, t.step_run.c.step, t.step_run.c.shop, t.step_run.c.kind.label("step_kind"), t.step_run.c.state.label("step_state"),
+        t.run.c.state.label("run_state"), t.run.c.owner.label("run_owner"),
+    )  # fmt: skip
+    joined = query.join(t.step_run, t.step_run.c.id == t.timer.c.step_run).join(t.run, t.run.c.run == t.step_run.c.run)
+    return joined.where(t.timer.c.id.in_(ids)).order_by(t.timer.c.at, t.timer.c.id)
 
 
 def next_due(store: Store, now: datetime) -> datetime | None:

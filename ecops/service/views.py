@@ -15,6 +15,8 @@ from ecops.playbook.model import ROLES, Playbook, Step
 from ecops.service.freezes import windows
 from ecops.service.frozen import frozen
 from ecops.service.overlaps import OVERLAPS
+from ecops.service.walls import zones_of
+from ecops.service.staff import Staff
 from ecops.store import tables as t
 
 
@@ -79,13 +81,18 @@ def notes(connection: Connection, run, playbook: Playbook) -> dict[str, list]:
     """What stands beside the plan: values learned, other campaigns on the same stock, freezes, and steps whose dates stand on days not announced yet."""
     rows = connection.execute(select(t.event.c.what, t.event.c.detail).where(t.event.c.run == run.run, t.event.c.what.in_(("run.learned", OVERLAPS))).order_by(t.event.c.id)).all()
     anchors = {name: datetime.fromisoformat(at) for name, at in run.anchors.items()}
-    unsure = provisional(dated(playbook, anchors), steps_of(connection, run.run), playbook) if run.state == "active" and counts_working_days(playbook) else ()
+    unsure = _provisional(connection, playbook, anchors, steps_of(connection, run.run)) if run.state == "active" and counts_working_days(playbook) else ()
     return {
         "learned": [one for row in rows if row.what == "run.learned" for one in row.detail["learned"]],
         "overlaps": list({row.detail["run"]: row.detail for row in rows if row.what == OVERLAPS}.values()),  # of each the newest: it may have moved
         "freezes": [{"freeze": key, "title": title, "from": iso(since), "until": iso(until), "steps": list(steps)} for key, title, since, until, steps in windows(playbook, run.anchors)],
         "provisional": sorted(unsure),
     }
+
+
+def _provisional(connection: Connection, playbook: Playbook, anchors: Mapping[str, datetime], rows: list) -> set[str]:
+    zones = zones_of(connection, list({row.shop for row in rows if row.shop}))
+    return provisional(dated(playbook, anchors, zones), rows)
 
 
 def _latest_outcomes(connection: Connection, run: str) -> dict[int, Any]:
@@ -114,10 +121,10 @@ def title_of(step: Step) -> str:
 
 
 def checklist(connection: Connection, now: datetime, *, person: str | None = None, role: str | None = None, shop: str | None = None, until: datetime | None = None, overdue_only: bool = False, limit: int = 200, offset: int = 0) -> list[dict]:
-    """Open items, the most urgent first. `person` means: assigned to them, or unassigned and of a role they hold for the shop."""
+    """Open items, the most urgent first. `person` means: theirs now, see `for_person`."""
     query = select(t.item, t.run.c.title_zh.label("run_title")).join(t.run, t.run.c.run == t.item.c.run).where(t.item.c.state == "open")
     if person:
-        query = query.where(for_person(connection, person))
+        query = query.where(for_person(connection, person, now))
     for column, value in ((t.item.c.role, role), (t.item.c.shop, shop)):
         query = query.where(column == value) if value else query
     if until:
@@ -128,19 +135,32 @@ def checklist(connection: Connection, now: datetime, *, person: str | None = Non
     return [item_json(row, now) for row in rows]
 
 
-def for_person(connection: Connection, person: str):
-    """Which items are for a person: assigned to them, or unassigned and of a role they hold for the shop."""
-    bound = connection.execute(select(t.role_binding).where(t.role_binding.c.person == person)).all()
-    everywhere = [row.role for row in bound if not row.shop]
+def for_person(connection: Connection, person: str, now: datetime):
+    """Which items are for a person: assigned to them or to somebody they cover, or unassigned and of a role they, or somebody they cover, hold for the shop;
+    and of a role nobody holds, in runs whose owner role they hold.
+    """
+    staff = Staff(connection, now)
+    whose = {person, *staff.covered_by(person)}
+    bound = connection.execute(select(t.role_binding).where(t.role_binding.c.person.in_(whose))).all()
+    everywhere = sorted({row.role for row in bound if not row.shop})
     here = [(t.item.c.role == row.role) & (t.item.c.shop == row.shop) for row in bound if row.shop]
-    return or_(t.item.c.assignee == person, t.item.c.assignee.is_(None) & or_(t.item.c.role.in_(everywhere), *here))
+    falls = [_unheld(connection, staff) & t.item.c.run.in_(select(t.run.c.run).where(t.run.c.state == "active", t.run.c.owner.in_(everywhere)))] if everywhere else []
+    return or_(t.item.c.assignee.in_(whose), t.item.c.assignee.is_(None) & or_(t.item.c.role.in_(everywhere), *here, *falls))
+
+
+def _unheld(connection: Connection, staff: Staff):
+    """Which items are of a role that nobody who is there holds for their shop."""
+    open_roles = connection.execute(select(t.item.c.role).where(t.item.c.state == "open").distinct()).scalars()
+    nowhere = [role for role in open_roles if not staff.holders(role, "")]
+    held = [t.item.c.role.in_([role]) & t.item.c.shop.in_(shops) for role in nowhere if (shops := staff.shops_of(role))]
+    return t.item.c.role.in_(nowhere) & ~or_(*held) if held else t.item.c.role.in_(nowhere)
 
 
 def item_json(row, now: datetime) -> dict:
     """One item as the command line prints it."""
     return {
         "item": row.id, "run": row.run, "step": row.step, "shop": row.shop or None, "title": row.title_zh, "title_en": row.title_en, "role": row.role,
-        "assignee": row.assignee, "due": iso(row.due_at), "state": row.state, "overdue": overdue(row, now), "evidence": row.evidence,
+        "assignee": row.assignee, "owner": row.owner, "due": iso(row.due_at), "state": row.state, "overdue": overdue(row, now), "evidence": row.evidence,
         "closed_by": row.closed_by, "closed_at": iso(row.closed_at), "value": row.value, "link": row.link, "file": row.file, "note": row.note, "version": row.version,
     }  # fmt: skip
 

@@ -112,6 +112,7 @@ run = Table(
     Column("params", JSON, nullable=False),
     Column("shops", Integer, nullable=False),
     Column("state", String(16), nullable=False),
+    Column("owner", String(64)),  # the role that holds what no other role holds, as the playbook says
     Column("launched_by", String(64), nullable=False),
     Column("launched_at", Instant, nullable=False),
     Column("ended_at", Instant),

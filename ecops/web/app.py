@@ -22,6 +22,7 @@ from starlette.staticfiles import StaticFiles
 
 from ecops.errors import BadCall, EcopsError, NotFound
 from ecops.playbook.model import ROLES
+from ecops.quantity import span_words
 from ecops.service import gates, items
 from ecops.store.database import Store
 from ecops.web import evidence, inbox, runpage, times, words
@@ -178,7 +179,7 @@ class Pages:
         tongue = lang(request)
         shown |= {
             "request": request, "me": me, "now": now, "lang": tongue, "_": partial(words.say, tongue), "role": partial(words.role, tongue), "near": partial(times.near, now=now, lang=tongue),
-            "span": partial(times.span, lang=tongue), "local": times.local, "link": partial(_link, request), "today": times.today(now, tongue), "zh": tongue == "zh",
+            "span": partial(span_words, lang=tongue), "local": times.local, "link": partial(_link, request), "today": times.today(now, tongue), "zh": tongue == "zh",
         }  # fmt: skip
         response = HTMLResponse(_templates().get_template(template).render(shown), status, {"Cache-Control": "no-store", "Vary": "Cookie, X-Requested-With, Accept"})
         if request.query_params.get("lang") in words.LANGS:

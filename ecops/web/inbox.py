@@ -41,7 +41,7 @@ def counts(connection: Connection, asked: Filter, now: datetime) -> dict[str, in
     """Open items behind each tab, counted up to COUNT_CAP + 1."""
     base = select(t.item.c.id).where(t.item.c.state == "open")
     if asked.person:
-        base = base.where(views.for_person(connection, asked.person))  # who an item is for is said in one place
+        base = base.where(views.for_person(connection, asked.person, now))  # who an item is for is said in one place
     for column, value in ((t.item.c.role, asked.role), (t.item.c.shop, asked.shop)):
         base = base.where(column == value) if value else base
     due = t.item.c.due_at

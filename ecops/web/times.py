@@ -42,15 +42,6 @@ def near(at: datetime | str, now: datetime, lang: str) -> str:
     return short(at, now)
 
 
-def span(length: timedelta, lang: str) -> str:
-    """The largest whole unit of a duration: `2 天`, `3 小时`, `5 分钟`."""
-    minutes = max(1, int(length.total_seconds() // 60))
-    for size, zh, en in ((1440, "天", "d"), (60, "小时", "h"), (1, "分钟", "min")):
-        if minutes >= size:
-            return f"{minutes // size} {zh if lang == 'zh' else en}"
-    raise AssertionError
-
-
 def today(now: datetime, lang: str) -> str:
     """`11月8日 周日` / `Sun 8 Nov`."""
     there = local(now)

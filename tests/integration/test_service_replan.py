@@ -67,12 +67,13 @@ def test_done_in_one_commit_finished_work_stays_and_timers_follow(store):
     assert replan.look(store, run, {}, None, NOW).moves == []
 
 
-def test_reminders_that_have_not_fired_follow_the_new_date_and_fired_ones_stay(store):
+def test_a_moved_date_has_rungs_of_its_own_and_those_that_fired_stay_told(store):
     run = start(store, BOOK)
     sweep.sweep(store, local(4, 19))
     replan.apply(store, run, {"day": "2026-11-14"}, None, "ann", local(4, 20))
     waiting = {row.kind: row.at for row in rows(store, t.timer) if row.fired_at is None}
-    assert waiting == {"escalate": local(8, 19)}
+    assert waiting == {"remind": local(7, 18), "escalate": local(8, 19)}
+    assert {row.generation for row in rows(store, t.timer) if row.fired_at is None} == {1}
     assert [row.kind for row in rows(store, t.timer) if row.fired_at] == ["remind"]
 
 

@@ -48,7 +48,7 @@ def walk(store, begin, end, every=timedelta(minutes=30)):
 def test_every_rung_fires_once_at_its_moment(store):
     run = start(store, playbook(LADDER))
     assert walk(store, DUE - timedelta(days=3), DUE + timedelta(days=2)) == RUNGS
-    assert Counter(row.kind for row in rows(store, t.delivery)) == {"remind": 2, "escalate": 2}
+    assert Counter((row.kind, row.person) for row in rows(store, t.notice)) == {("remind", "ann"): 2, ("remind", "ben"): 2, ("escalate", "ann"): 2, ("escalate", "ben"): 1}
     told = [event for event in events(store, run) if event.what in ("step.reminded", "step.escalated")]
     assert [(event.actor, event.detail["role"]) for event in told] == [("clock", role) for _, role, _ in RUNGS]
 
@@ -121,11 +121,12 @@ def test_a_milestone_at_a_time_ends_the_run_by_itself(store):
     assert_consistent(store)
 
 
-def test_more_than_one_batch_is_told_sweep_after_sweep(store):
+def test_more_than_one_batch_is_told_in_one_sweep(store, monkeypatch):
+    monkeypatch.setattr(sweep, "TIMERS", 500)
     start(store, playbook({"id": "one", "checklist": ["x"], "due": "day", "remind": [f"-{n}m" for n in range(1, 301)]}), keys=("a", "b"))
     counts = [len(sweep.sweep(store, after(days=20)).deliveries) for _ in range(3)]
-    assert counts == [500, 100, 0]
-    assert len(rows(store, t.delivery)) == 600
+    assert counts == [600, 0, 0]
+    assert len(rows(store, t.notice)) == 1200  # to two people each
 
 
 # --- the tables ----------------------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """People with channels, quiet hours and cover; rungs by generation; notices and deliveries; verifiers and comments."""
 
+import json
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -17,6 +19,7 @@ _COLUMNS = {
         lambda: sa.Column("quiet_until", sa.String(5)),
         lambda: sa.Column("digests", sa.Integer, nullable=False, server_default=sa.text("1")),
     ],
+    "run": [lambda: sa.Column("owner", sa.String(64))],
     "step_run": [lambda: sa.Column("generation", sa.Integer, nullable=False, server_default=sa.text("0"))],
     "item": [
         lambda: sa.Column("owner", sa.String(64)),
@@ -37,11 +40,19 @@ def upgrade() -> None:
         for column in columns:
             if column().name not in known:
                 op.add_column(table, column())
+    _owners()
     for table in _NEW:
         table.create(op.get_bind(), checkfirst=True)
     if "generation" not in {column["name"] for column in there.get_columns("timer")}:
         _timers_and_deliveries()
     op.create_index("ix_item_unverified", "item", ["id"], sqlite_where=sa.text("verification in ('pending', 'unknown')"), postgresql_where=sa.text("verification in ('pending', 'unknown')"), if_not_exists=True)
+
+
+def _owners() -> None:
+    """Runs of before have the owner role of the playbook they were launched with."""
+    bodies = op.get_bind().execute(sa.text("select run.run, definition.body from run join definition on definition.digest = run.digest where run.owner is null"))
+    for run, body in bodies.all():
+        op.get_bind().execute(sa.text("update run set owner = :owner where run = :run"), {"run": run, "owner": json.loads(body)["owner"]})
 
 
 def _timers_and_deliveries() -> None:

@@ -1,0 +1,66 @@
+"""What people are to be told: one row a cause, person and item. However often, and by however many clocks, it is tried, the row is one."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+
+from ecops.people.quiet import may_be_told
+from ecops.service.staff import NOBODY, Staff
+from ecops.store import tables as t
+from ecops.store.tx import Tx, chunks
+
+REMIND, ESCALATE, DIGEST, MOVED, ASSIGNED, REOPENED, REFUTED = "remind", "escalate", "digest", "moved", "assigned", "reopened", "refuted"
+
+
+def quiet_end(person, at: datetime) -> datetime:
+    """The first moment at which a person (their row) may be told."""
+    if person is None or person.quiet_from is None:
+        return at
+    return may_be_told(at, ZoneInfo(person.timezone), time.fromisoformat(person.quiet_from), time.fromisoformat(person.quiet_until))
+
+
+def tell(tx: Tx, staff: Staff, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write notices (cause, person, kind, why, and what they are about); one that is there already stays as it is."""
+    empty = {"role": None, "run": None, "step": None, "shop": None, "step_run": None, "item": 0, "detail": None, "urgent": 0, "state": "waiting", "at": tx.now}
+    told = [empty | dict(row) for row in rows]
+    for row in told:
+        row["not_before"] = tx.now if row["urgent"] else quiet_end(staff.people.get(row["person"]), tx.now)
+    for part in chunks(told):
+        tx.add_new(t.notice, part)
+
+
+def tell_rungs(tx: Tx, fired: Sequence[Any]) -> None:
+    """Timers that fired (rows with timer, kind, rung, role, urgent, run, step, shop, step_run, step_kind, run_owner): who is told of which open item."""
+    if not fired:
+        return
+    staff, items = Staff(tx.connection, tx.now), _open_items(tx, [row.step_run for row in fired])
+    decided = _decided(tx, [row.step_run for row in fired if row.step_kind == "approval"])
+    rows = []
+    for timer in fired:
+        about = {"cause": f"timer:{timer.timer}", "kind": timer.kind, "run": timer.run, "step": timer.step, "shop": timer.shop, "step_run": timer.step_run, "urgent": timer.urgent, "detail": {"rung": timer.rung}}
+        for item, role, assignee in items.get(timer.step_run, ()) if timer.step_kind != "approval" else [(0, timer.role, None)]:
+            reminded = staff.of_item(assignee, role, timer.shop, timer.run_owner)
+            found = reminded if timer.kind == REMIND else staff.responsible(timer.role, timer.shop, timer.run_owner)
+            told = {person: why for person, why in found.items() if (timer.step_run, person) not in decided or timer.kind == ESCALATE}
+            rows += [about | {"person": person, "why": why, "role": role if timer.kind == REMIND else timer.role, "item": item} for person, why in (told or ({} if found else {"": NOBODY})).items()]
+    tell(tx, staff, rows)
+
+
+def _open_items(tx: Tx, step_runs: Sequence[int]) -> dict[int, list[tuple]]:
+    found: dict[int, list[tuple]] = {}
+    for part in chunks(list(dict.fromkeys(step_runs))):
+        query = select(t.item.c.id, t.item.c.step_run, t.item.c.role, t.item.c.assignee).where(t.item.c.step_run.in_(part), t.item.c.state == "open")
+        for row in tx.connection.execute(query):
+            found.setdefault(row.step_run, []).append((row.id, row.role, row.assignee))
+    return found
+
+
+def _decided(tx: Tx, step_runs: Sequence[int]) -> set[tuple[int, str]]:
+    """Who has given their voice already is not reminded of it."""
+    found: set[tuple[int, str]] = set()
+    for part in chunks(step_runs):
+        found |= {(row.step_run, row.person) for row in tx.connection.execute(select(t.decision.c.step_run, t.decision.c.person).where(t.decision.c.step_run.in_(part)))}
+    return found

@@ -1,0 +1,78 @@
+"""Who holds a role at a moment: its holders, whoever covers them while they are absent, and to whom it falls when nobody is there."""
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, select
+
+from ecops.store import tables as t
+
+ROLE, ASSIGNEE, COVER, FALLBACK, NOBODY = "role", "assignee", "cover", "fallback", "nobody"
+MANAGEMENT = "management"
+
+
+class Staff:
+    """People, bindings and absences, read once. Answers map a person to why: `role`, `assignee`, `cover` or `fallback`; empty: nobody."""
+
+    def __init__(self, connection: Connection, at: datetime) -> None:
+        self.people = {row.person: row for row in connection.execute(select(t.person))}
+        absent = select(t.absence).where(t.absence.c.since <= at, t.absence.c.until > at).order_by(t.absence.c.id)
+        self._away = {row.person: row.cover for row in connection.execute(absent)}
+        self._bound: dict[tuple[str, str], list[str]] = {}
+        for row in connection.execute(select(t.role_binding).order_by(t.role_binding.c.person)):
+            self._bound.setdefault((row.role, row.shop), []).append(row.person)
+        self._known: dict[tuple[str, str], dict[str, str]] = {}
+
+    def stand_in(self, person: str) -> str | None:
+        """The person themselves when they are there, else whoever covers them, or covers that one; None when the chain ends with nobody."""
+        passed: set[str] = set()
+        while person in self._away:
+            passed.add(person)
+            person = self._away[person]
+            if person is None or person in passed:
+                return None
+        return person
+
+    def holders(self, role: str, shop: str) -> Mapping[str, str]:
+        """Who holds a role for a shop ("" for the run's own work), or covers somebody who does."""
+        key = (role, shop)
+        if key not in self._known:
+            found: dict[str, str] = {}
+            for person in sorted({*self._bound.get((role, ""), ()), *(self._bound.get(key, ()) if shop else ())}):
+                stand = self.stand_in(person)
+                if stand == person:
+                    found[person] = ROLE  # who holds it themselves is told so, whomever else they cover
+                elif stand:
+                    found.setdefault(stand, COVER)
+            self._known[key] = found
+        return self._known[key]
+
+    def shops_of(self, role: str) -> list[str]:
+        """The single shops for which somebody who is there holds a role."""
+        return sorted(shop for bound, shop in self._bound if bound == role and shop and self.holders(role, shop))
+
+    def responsible(self, role: str, shop: str, fallback: str) -> Mapping[str, str]:
+        """The holders of a role; where nobody is there, those of the role it falls back to."""
+        return self.holders(role, shop) or dict.fromkeys(self.holders(fallback, shop), FALLBACK)
+
+    def of_item(self, assignee: str | None, role: str, shop: str, fallback: str) -> Mapping[str, str]:
+        """Whose an item is now: its assignee's or their cover's, else of whoever is responsible for its role."""
+        stand = self.stand_in(assignee) if assignee else None
+        if stand:
+            return {stand: ASSIGNEE if stand == assignee else COVER}
+        return self.responsible(role, shop, fallback)
+
+    def covered_by(self, person: str) -> list[str]:
+        """The absent people for whom `person` stands in."""
+        return [absent for absent in self._away if self.stand_in(absent) == person]
+
+    def concerned(self, item) -> set[str]:
+        """Whom an item concerns (a row with role, shop, assignee, owner, run_owner, launched_by): they may hand it on, skip it, open it again.
+
+        Holders of its role for the shop, of the playbook's owner role and of management, those who cover them, its owner and assignee, and who launched the run.
+        Empty where nobody holds any of these roles: then everybody helps.
+        """
+        by_role = {person for role in (item.role, item.run_owner, MANAGEMENT) if role for person in self.holders(role, item.shop)}
+        named = {person for person in (item.assignee, item.owner) if person}
+        stands = {stand for person in named if (stand := self.stand_in(person))}
+        return by_role | named | stands | {item.launched_by} if by_role else set()

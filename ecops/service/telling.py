@@ -1,0 +1,103 @@
+"""What notices say when their message goes: looked up at that moment, so that what is closed meanwhile is not told."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, func, or_, select
+
+from ecops.engine.states import STEP_ENDED
+from ecops.people.messages import MOST_LINES, Digest, Line, compose
+from ecops.service import notices as n
+from ecops.service.frozen import frozen
+from ecops.service.staff import Staff
+from ecops.service.views import for_person
+from ecops.store import tables as t
+from ecops.store.tx import chunks
+
+
+@dataclass(frozen=True)
+class Told:
+    """A notice (its number and row) with the rows it is about: item (None for a step as a whole), step run, run; all None for a digest."""
+
+    notice: int
+    row: Any
+    item: Any
+    step: Any
+    run: Any
+
+
+def still_true(connection: Connection, rows: Sequence[Any], now: datetime) -> list[Told]:
+    """The notices that still say something: their item is open and this person's, their step unfinished, their run going on."""
+    items = _by_id(connection, select(t.item), t.item.c.id, {row.item for row in rows if row.item})
+    steps = _by_id(connection, select(t.step_run), t.step_run.c.id, {row.step_run for row in rows if row.step_run})
+    runs = _by_id(connection, select(t.run), t.run.c.run, {row.run for row in rows if row.run})
+    staff = Staff(connection, now)
+    told = [Told(row.id, row, items.get(row.item), steps.get(row.step_run), runs.get(row.run)) for row in rows]
+    return [one for one in told if _holds(one, staff)]
+
+
+def _by_id(connection: Connection, query, key, wanted: set) -> dict:
+    found: dict = {}
+    for part in chunks(sorted(wanted)):
+        found |= {getattr(row, key.name): row for row in connection.execute(query.where(key.in_(part)))}
+    return found
+
+
+def _holds(one: Told, staff: Staff) -> bool:
+    kind = one.row.kind
+    if kind == n.DIGEST:
+        return True
+    if one.run is None or one.run.state != "active":
+        return False
+    if kind == n.MOVED:
+        return one.step is None or one.step.state not in STEP_ENDED
+    if one.item is None:
+        return one.step is not None and one.step.state == "open" and not one.row.item
+    if one.item.state != "open":
+        return False
+    is_theirs = one.item.assignee in (None, one.row.person) or staff.stand_in(one.item.assignee) in (None, one.row.person)
+    return is_theirs or kind not in (n.REMIND, n.ASSIGNED)
+
+
+def written(connection: Connection, person, told: Sequence[Told], link: str | None, now: datetime) -> tuple[str, str]:
+    """(title, body) of a message to a person (their row), in their language and time zone."""
+    shops = _by_id(connection, select(t.shop), t.shop.c.shop, {one.row.shop for one in told if one.row.shop})
+    lines = [_line(connection, one, shops, person.language) for one in told if one.row.kind != n.DIGEST]
+    slots = [one.row.detail["slot"] for one in told if one.row.kind == n.DIGEST]
+    zone = ZoneInfo(person.timezone)
+    digest = digest_of(connection, person, slots[-1], now) if slots else None
+    return compose(lines, digest, link, now, zone, person.language)
+
+
+def _line(connection: Connection, one: Told, shops: Mapping[str, Any], language: str) -> Line:
+    is_zh = language == "zh"
+    if one.item is not None:
+        what = one.item.title_zh if is_zh else one.item.title_en
+    else:
+        step = frozen(connection, one.run.digest).step(one.row.step) if one.row.step else None
+        what = (step.title.zh if is_zh else step.title.en) if step and step.title else one.row.step or (one.run.title_zh if is_zh else one.run.title_en)
+    due = one.item.due_at if one.item is not None else one.step.due_at if one.step is not None else None
+    shop = shops[one.row.shop].name if one.row.shop in shops else ""
+    said = (one.row.detail or {}).get("zh" if is_zh else "en", "")
+    return Line(one.row.kind, one.row.why, one.row.role or "", what, one.run.title_zh if is_zh else one.run.title_en, shop, due, said)
+
+
+def digest_of(connection: Connection, person, slot: str, now: datetime) -> Digest:
+    """What a person (their row) has before them: their open items that are overdue, or due before the end of tomorrow on their wall."""
+    zone = ZoneInfo(person.timezone)
+    today = now.astimezone(zone).date()
+    end, after = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in (today + timedelta(days=1), today + timedelta(days=2)))
+    theirs = for_person(connection, person.person, now) & (t.item.c.state == "open")
+    due = t.item.c.due_at
+
+    def count(*conditions) -> int:
+        return connection.execute(select(func.count()).select_from(t.item).where(theirs, *conditions)).scalar_one()
+
+    query = select(t.item, t.run.c.title_zh.label("run_zh"), t.run.c.title_en.label("run_en"), t.shop.c.name.label("shop_name")).join(t.run, t.run.c.run == t.item.c.run).outerjoin(t.shop, t.shop.c.shop == t.item.c.shop)
+    rows = connection.execute(query.where(theirs, or_(due < end, due < after)).order_by(due, t.item.c.id).limit(MOST_LINES)).all()
+    is_zh = person.language == "zh"
+    lines = [Line(n.REMIND, "role", row.role, row.title_zh if is_zh else row.title_en, row.run_zh if is_zh else row.run_en, row.shop_name or "", row.due_at) for row in rows]
+    return Digest(slot, count(due < now), count(due >= now, due < end), count(due >= end, due < after), lines)
