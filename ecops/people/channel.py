@@ -184,6 +184,10 @@ def _plugin(url: str, service: Service):
         return None
     if plugin is not None:
         plugin.retry, plugin.request_rate_per_sec, plugin.notify_format = 0, 0, NotifyFormat.TEXT
+        if getattr(plugin, "secret", None) and hasattr(plugin, "get_signature"):
+            # apprise 1.13 encodes DingTalk's signature and lets requests encode it again; DingTalk decodes once and says
+            # "sign not match" (the same fault: wowiwj/ding-notice#11).
+            plugin.get_signature = lambda signed=plugin.get_signature: tuple(map(unquote, signed()))
     return plugin
 
 
