@@ -8,6 +8,7 @@ from datetime import date, timedelta
 from functools import lru_cache
 
 import chinese_calendar
+from chinese_calendar import constants
 
 
 @lru_cache(maxsize=4096)
@@ -29,6 +30,25 @@ def add_working_days(day: date, count: int) -> tuple[date, bool]:
         day, unsure = _next_working_day(day, step)
         provisional |= unsure
     return day, provisional
+
+
+def rolled(day: date, step: int) -> tuple[date, bool]:
+    """`day` itself when it is a working day, otherwise the next one (`step` 1) or the last one before (-1); and whether a day looked at was provisional."""
+    works, provisional = working_day(day)
+    if works:
+        return day, provisional
+    found, unsure = _next_working_day(day, step)
+    return found, provisional or unsure
+
+
+def announced_until() -> date:
+    """The last day of the last year whose days are announced, as the calendar's package knows them."""
+    return date(max(constants.holidays).year, 12, 31)
+
+
+def days_left(today: date) -> int:
+    """How many announced days come after today; negative once the last one has passed."""
+    return (announced_until() - today).days
 
 
 def _next_working_day(day: date, step: int) -> tuple[date, bool]:

@@ -113,6 +113,7 @@ def _check(playbook: Playbook, places: Places, tasks: Mapping[str, TaskFacts], o
     yield from _schedule(playbook, places)
     yield from _then(playbook, places, others)
     yield from _freezes(playbook, places)
+    yield from _service_hours(playbook, places)
     yield from _learned(playbook, places, others)
     yield from check_texts(playbook, places)
     yield from check_times(playbook, places)
@@ -197,6 +198,24 @@ def _freezes(playbook: Playbook, places: Places) -> Iterator[Problem]:
         for position, step in enumerate(freeze.steps):
             if step not in checklists:
                 yield problem(places, ("freezes", index, "steps", position), "unknown-step", f"{freeze.id} freezes {step}, which is no checklist of this playbook.", near(step, checklists))
+
+
+def _service_hours(playbook: Playbook, places: Places) -> Iterator[Problem]:
+    """Rules that count service time need hours to count in, and the hours need such a rule."""
+    counting = [(path, rule) for path, rule in _rules(playbook) if rule.in_service_hours]
+    if playbook.service_hours is None:
+        yield from (problem(places, path, "no-service-hours", f"'{path[-1]}: {rule.text}' counts service hours, and this playbook has none.", "Add 'service_hours: \"09:00-21:00\"' to the playbook, or count in h or m.") for path, rule in counting)
+    elif not counting:
+        yield problem(places, ("service_hours",), "unused", "No date rule of this playbook counts service hours.", "Remove 'service_hours', or write a rule such as '4 service hours after ready'.")
+
+
+def _rules(playbook: Playbook) -> Iterator[tuple[Path, DateRule]]:
+    """Every date rule with its place."""
+    named = [(("anchors", name, field), rule) for name, anchor in playbook.anchors.items() for field, rule in (("at", anchor.at), ("default", anchor.default))]
+    named += [(("steps", index, field), rule) for index, step in enumerate(playbook.steps) for field, rule in (("start", step.start), ("from", step.from_), ("until", step.until), ("due", step.due))]
+    named += [(("freezes", index, field), rule) for index, freeze in enumerate(playbook.freezes) for field, rule in (("from", freeze.from_), ("until", freeze.until))]
+    named += [(("then", "day"), playbook.then.day)] if playbook.then else []
+    return ((path, rule) for path, rule in named if rule)
 
 
 def _learned(playbook: Playbook, places: Places, others: Others | None) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ import re
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from ecops.playbook.dates import from_the_wall, on_the_wall
+from ecops.playbook.wall import from_the_wall, on_the_wall
 
 _MONTHS = {name: number for number, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
 _WEEKDAYS = {name: number for number, name in enumerate("sun mon tue wed thu fri sat".split())}

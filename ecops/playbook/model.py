@@ -4,8 +4,8 @@ Every field has an executor. Unknown fields are refused, and so is a field that 
 The JSON Schema (`ecops playbook schema`) is made from these classes.
 """
 
-from collections.abc import Iterator
-from datetime import timedelta
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 from zoneinfo import ZoneInfo
@@ -13,8 +13,10 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from ecops.playbook.cron import check_cron
-from ecops.playbook.dates import NAME, DateRule, parse_rule
+from ecops.playbook.dates import NAME, DateRule, Moment, parse_rule, resolve
+from ecops.playbook.hours import FORM, ServiceHours, parse_service_hours
 from ecops.playbook.template import names_used
+from ecops.playbook.wall import known_zone
 from ecops.quantity import parse_duration
 
 DUTIES = {
@@ -102,20 +104,18 @@ def _with(value: dict) -> dict:
     return value
 
 
-def _known_zone(value: str) -> str:
-    try:
-        ZoneInfo(value)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"there is no time zone {value!r}; write for example Asia/Shanghai") from error
-    return value
-
-
 Key = Annotated[str, Field(pattern=rf"^{NAME}$", max_length=64)]
 Rule = Annotated[
     DateRule,
     BeforeValidator(_rule),
     PlainSerializer(lambda rule: rule.text),
-    WithJsonSchema({"type": "string", "description": "A date rule, such as 'day - 45d 18:00' or '+3 working days'."}),
+    WithJsonSchema({"type": "string", "description": "A date rule, such as 'day - 45d 18:00', '+3 working days' or 'day - 3d roll back'."}),
+]
+Hours = Annotated[
+    ServiceHours,
+    BeforeValidator(lambda value: value if isinstance(value, ServiceHours) else parse_service_hours(value)),
+    PlainSerializer(lambda hours: hours.text),
+    WithJsonSchema({"type": "string", "pattern": rf"^ *{FORM} *$", "description": "The hours of each day in which people answer, such as 09:00-21:00 or 09:00-01:00."}),
 ]
 Span = Annotated[
     timedelta,
@@ -424,7 +424,8 @@ class Playbook(Part):
     title: Text
     phase: Phase
     description: Text | None = None
-    timezone: Annotated[str, AfterValidator(_known_zone)] = "Asia/Shanghai"
+    timezone: Annotated[str, AfterValidator(known_zone)] = "Asia/Shanghai"
+    service_hours: Hours | None = None
     owner: Key = "operations"
     anchors: dict[Key, Anchor] = {}
     params: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")], Param] = {}
@@ -445,6 +446,14 @@ class Playbook(Part):
         return ZoneInfo(self.timezone)
 
     def step(self, key: str) -> Step:
+    def on_wall(self, timezone: str | None) -> Self:
+        """The same with its rules read on the wall clock of this zone; None: its own."""
+        return self if timezone in (None, self.timezone) else self.model_copy(update={"timezone": timezone})
+
+    def resolve(self, rule: DateRule, anchors: Mapping[str, datetime]) -> Moment:
+        """The instant a rule of this playbook means, see `dates.resolve`."""
+        return resolve(rule, anchors, self.zone, self.service_hours)
+
         """The step called `key`. KeyError when there is none."""
         return next(step for step in self.steps if step.id == key)
 

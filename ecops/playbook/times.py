@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from graphlib import CycleError, TopologicalSorter
 
-from ecops.playbook.dates import DAY, BadRule, DateRule, midnight, resolve
+from ecops.playbook.dates import DAY, BadRule, DateRule, midnight
 from ecops.playbook.model import Each, Playbook, Step
 from ecops.playbook.problem import Problem, problem
 from ecops.playbook.source import Places
@@ -91,6 +91,6 @@ def _moment(rule: DateRule | None, anchors: dict[str, datetime], playbook: Playb
     if rule is None or not (rule.moment or rule.base in anchors):
         return None
     try:
-        return resolve(rule, anchors, playbook.zone).at
+        return playbook.resolve(rule, anchors).at
     except BadRule:
         return None  # said at the launch, for whose day it lies outside the calendar

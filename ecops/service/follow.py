@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import String, cast, literal, select
 
 from ecops.errors import EcopsError
-from ecops.playbook.dates import BadRule, resolve
+from ecops.playbook.dates import BadRule
 from ecops.playbook.library import Shelf
 from ecops.playbook.template import BadTemplate, fill
 from ecops.service.frozen import frozen
@@ -58,7 +58,7 @@ def _try(store: Store, shelf: Shelf, row, playbook, shops: list[str], now: datet
 
 def _launch(store: Store, shelf: Shelf, row, playbook, shops: list[str], now: datetime) -> Launched:
     anchors = {name: datetime.fromisoformat(at) for name, at in row.anchors.items()}
-    day = resolve(playbook.then.day, anchors, playbook.zone).at.astimezone(playbook.zone).date()
+    day = playbook.resolve(playbook.then.day, anchors).at.astimezone(playbook.zone).date()
     params = _given(playbook, row, row.params)
     with store.read() as connection:
         own = {shop: row.params | differing for shop, differing in connection.execute(select(t.run_shop.c.shop, t.run_shop.c.params).where(t.run_shop.c.run == row.run)) if differing}

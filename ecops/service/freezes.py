@@ -5,7 +5,6 @@ from datetime import datetime
 from sqlalchemy import select
 
 from ecops.errors import NotPossible
-from ecops.playbook.dates import resolve
 from ecops.playbook.model import Playbook
 from ecops.service.frozen import frozen
 from ecops.store import tables as t
@@ -15,7 +14,7 @@ from ecops.store.tx import Tx
 def windows(playbook: Playbook, anchors: dict[str, str]) -> list[tuple[str, str, datetime, datetime, tuple[str, ...]]]:
     """(id, Chinese title, from, until, steps) of every freeze of a run with these anchors."""
     known = {name: datetime.fromisoformat(at) for name, at in anchors.items()}
-    return [(one.id, one.title.zh, resolve(one.from_, known, playbook.zone).at, resolve(one.until, known, playbook.zone).at, one.steps) for one in playbook.freezes]
+    return [(one.id, one.title.zh, playbook.resolve(one.from_, known).at, playbook.resolve(one.until, known).at, one.steps) for one in playbook.freezes]
 
 
 def open_with_reason(tx: Tx, item, reason: str | None) -> None:
