@@ -13,8 +13,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from ecops.home import Home
 from ecops.orchestration import relay
 from ecops.orchestration.api import PrefectApi
-from ecops.sending import Sender
 from ecops.playbook.calendar import announced_until, days_left
+from ecops.sending import Sender
 from ecops.service.follow import follow_up, pending
 from ecops.service.replan import announced
 from ecops.service.sweep import sweep

@@ -8,7 +8,7 @@ from typing import Any
 from ecops.engine.plan import Plan, due_when_ready, make_plan
 from ecops.engine.states import STEP_ENDED
 from ecops.errors import BadCall
-from ecops.playbook.dates import DAY, LAUNCH, READY, parse_moment, resolve
+from ecops.playbook.dates import DAY, LAUNCH, READY, parse_moment
 from ecops.playbook.model import MAX_STEPS, Playbook, Step
 
 # What a step that has begun takes from the new version; the rest is what people and machines are on already.
@@ -31,23 +31,24 @@ def told_anchors(playbook: Playbook, anchors: Mapping[str, datetime], told: Sequ
     """The anchors of a run that somebody gave; where the run does not know (`told` is None), those that are not where their own rule would put them."""
     given = {}
     for name, anchor in playbook.anchors.items():
-        if anchor.rule is None or (name in told if told is not None else resolve(anchor.rule, anchors, playbook.zone).at != anchors[name]):
+        if anchor.rule is None or (name in told if told is not None else playbook.resolve(anchor.rule, anchors).at != anchors[name]):
             given[name] = anchors[name].isoformat()
     return given
 
 
-def new_plan(new: Playbook, day: date, anchors: Mapping[str, datetime], given: Mapping[str, str], moved: Mapping[str, str]) -> tuple[date, Plan]:
-    """The day and the plan when the anchors in `moved` get these times; those `given` before stay, the others follow their rules. Raises BadCall, BadRule."""
+def new_plan(new: Playbook, day: date, anchors: Mapping[str, datetime], given: Mapping[str, str], moved: Mapping[str, str], zones: Mapping[str, str] | None = None) -> tuple[date, Plan]:
+    """The day and the plan when the anchors in `moved` get these times; those `given` before stay, the others follow their rules. `zones`: of shops that have
+    their own. Raises BadCall, BadRule."""
     first = new.anchors.get("day")
     if "day" in moved and first and first.rule and first.rule.base == DAY:
         day = parse_moment(moved["day"], new.zone).astimezone(new.zone).date()
-    return day, make_plan(new, day, anchors[LAUNCH], {**given, **moved})
+    return day, make_plan(new, day, anchors[LAUNCH], {**given, **moved}, zones)
 
 
 def carried(old: Playbook, new: Playbook, begun: set[str], there: set[str]) -> Playbook:
     """The new version as a run can carry it: steps that have begun stay what they are but for their dates, steps of the run that it lacks stay at its end.
 
-    Anchors and parameters that it lacks stay too, for what stays looks them up. Raises BadCall when all of that is more than a playbook holds.
+    Anchors, parameters and service hours that it lacks stay too, for what stays looks them up. Raises BadCall when all of that is more than a playbook holds.
     """
     known = {step.id: step for step in old.steps}
     steps = [_begun(known[step.id], step) if step.id in begun and step.id in known else step for step in new.steps]
@@ -56,7 +57,7 @@ def carried(old: Playbook, new: Playbook, begun: set[str], there: set[str]) -> P
     if (count := len(steps) + len(gone)) > MAX_STEPS:
         raise BadCall(f"{new.playbook} would have {count} steps with those of the run that it lacks, and a playbook has at most {MAX_STEPS}; launch it anew.")
     stages = tuple(dict.fromkeys((*new.stages, *(step.stage for step in (*steps, *gone)))))
-    looked_up = {"anchors": old.anchors | new.anchors, "params": old.params | new.params}
+    looked_up = {"anchors": old.anchors | new.anchors, "params": old.params | new.params, "service_hours": new.service_hours or old.service_hours}
     return new.model_copy(update={"steps": (*steps, *gone), "stages": stages, **looked_up})
 
 
@@ -65,15 +66,15 @@ def _begun(old: Step, new: Step) -> Step:
     return old.model_copy(update={name: getattr(new, name) for name in _MOVABLE} if same else {})
 
 
-def dates_moved(playbook: Playbook, plan: Plan, rows: list[Any]) -> list[Move]:
+def dates_moved(plan: Plan, rows: list[Any]) -> list[Move]:
     """What moves of unfinished step runs (rows with id, step, shop, state, rounds, opened_at, start_at, due_at, until_at)."""
-    plans = {one.step.id: one for one in plan.steps}
     found = []
     for row in rows:
-        if row.state in STEP_ENDED or row.step not in plans:
+        if row.state in STEP_ENDED or row.step not in plan:
             continue
-        one = plans[row.step]
-        due = due_when_ready(playbook, one.step, one.due, row.opened_at) if row.opened_at else one.due
+        wall = plan.at(row.shop)
+        one = wall.of(row.step)
+        due = due_when_ready(wall.playbook, one.step, one.due, row.opened_at) if row.opened_at else one.due
         # a repeating step that has run is on its way from round to round, and what is before the machine is calculated as of when it began
         start = row.start_at if row.rounds or row.state in ("ready", "running") else one.begin
         for name, was, to in (("start", row.start_at, start), ("due", row.due_at, due), ("until", row.until_at, one.until)):
@@ -84,24 +85,25 @@ def dates_moved(playbook: Playbook, plan: Plan, rows: list[Any]) -> list[Move]:
 
 def kept(plan: Plan, rows: list[Any]) -> list[Any]:
     """Finished step runs whose dates would have moved, and do not."""
-    plans = {one.step.id: one for one in plan.steps}
-    return [row for row in rows if row.state in STEP_ENDED and row.step in plans and (row.due_at, row.until_at) != (plans[row.step].due or row.due_at, plans[row.step].until)]
+    ended = [(row, plan.at(row.shop).of(row.step)) for row in rows if row.state in STEP_ENDED and row.step in plan]
+    return [row for row, one in ended if (row.due_at, row.until_at) != (one.due or row.due_at, one.until)]
 
 
 def counts_working_days(playbook: Playbook) -> bool:
     """Whether any of its dates stands on the calendar of working days."""
     rules = [anchor.rule for anchor in playbook.anchors.values()] + [rule for step in playbook.steps for rule in (step.begin, step.due, step.until)]
-    return any(offset.unit == "working" for rule in rules if rule for offset in rule.offsets)
+    return any(rule.on_working_days for rule in rules if rule)
 
 
-def provisional(plan: Plan, rows: list[Any], playbook: Playbook) -> set[str]:
+def provisional(plan: Plan, rows: list[Any]) -> set[str]:
     """Steps not finished whose dates stand on working days of a year that is not announced yet."""
-    plans, unsure = {one.step.id: one for one in plan.steps}, set()
+    unsure = set()
     for row in rows:
-        if row.state in STEP_ENDED or row.step not in plans:
+        if row.state in STEP_ENDED or row.step not in plan:
             continue
-        one = plans[row.step]
+        wall = plan.at(row.shop)
+        one = wall.of(row.step)
         counts_from_ready = row.opened_at and one.step.due and one.due is None
-        if resolve(one.step.due, {READY: row.opened_at}, playbook.zone).provisional if counts_from_ready else one.provisional:
+        if wall.playbook.resolve(one.step.due, {READY: row.opened_at}).provisional if counts_from_ready else one.provisional:
             unsure.add(row.step)
     return unsure

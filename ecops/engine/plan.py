@@ -1,15 +1,17 @@
 """A playbook and a day -> the dated plan: which step begins and is due when, what waits for what. Pure."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from graphlib import TopologicalSorter
 from zoneinfo import ZoneInfo
 
 from ecops.errors import BadCall
 from ecops.playbook.check import needs_of
-from ecops.playbook.dates import DAY, LAUNCH, READY, BadRule, DateRule, Moment, from_the_wall, midnight, on_the_wall, parse_moment, resolve, shift
+from ecops.playbook.dates import DAY, LAUNCH, READY, BadRule, DateRule, Moment, midnight, parse_moment, shift
 from ecops.playbook.model import Playbook, Step
+from ecops.playbook.wall import from_the_wall, on_the_wall
 
 
 @dataclass(frozen=True)
@@ -27,27 +29,53 @@ class StepPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """Anchors by name and the steps in the playbook's order."""
+    """Anchors by name and the steps in the playbook's order, dated in its time zone; `walls`: the same anchors, the steps dated in the time zone of each shop that has its own."""
 
+    playbook: Playbook
     anchors: dict[str, datetime]
     steps: tuple[StepPlan, ...]
+    walls: Mapping[str, "Plan"] = field(default_factory=dict)
+
+    def at(self, shop: str) -> "Plan":
+        """The plan by a shop's wall clock; the run itself, "", has the playbook's."""
+        return self.walls.get(shop, self)
 
     def of(self, step: str) -> StepPlan:
-        """The plan of one step."""
-        return next(plan for plan in self.steps if plan.step.id == step)
+        """The plan of one step. KeyError when there is none."""
+        return self._by_id[step]
+
+    def only(self, steps: Iterable[str]) -> "Plan":
+        """The plan of these steps alone."""
+        wanted = set(steps)
+        return replace(self, steps=tuple(one for one in self.steps if one.step.id in wanted), walls={shop: plan.only(wanted) for shop, plan in self.walls.items()})
+
+    def everywhere(self) -> Iterator[StepPlan]:
+        """Each step as it is dated in the playbook's time zone and in those of shops."""
+        distinct = {plan.playbook.timezone: plan for plan in (self, *self.walls.values())}
+        return (one for plan in distinct.values() for one in plan.steps)
+
+    def __contains__(self, step: str) -> bool:
+        return step in self._by_id
+
+    @cached_property
+    def _by_id(self) -> dict[str, StepPlan]:
+        return {one.step.id: one for one in self.steps}
 
 
-def make_plan(playbook: Playbook, day: date, launched_at: datetime, given: Mapping[str, str]) -> Plan:
-    """Resolve every anchor and date rule. Raises BadCall for an anchor nobody knows, a required one without a time, a day outside the calendar."""
+def make_plan(playbook: Playbook, day: date, launched_at: datetime, given: Mapping[str, str], zones: Mapping[str, str] | None = None) -> Plan:
+    """Resolve every anchor and date rule; `zones`: of shops that have their own. Raises BadCall for an anchor nobody knows, a required one without a time, a day outside the calendar."""
     try:
-        return dated(playbook, resolve_anchors(playbook, day, launched_at, given))
+        return dated(playbook, resolve_anchors(playbook, day, launched_at, given), zones)
     except BadRule as error:
         raise BadCall(f"{playbook.playbook} cannot be dated for {day}: {error}.") from error
 
 
-def dated(playbook: Playbook, anchors: Mapping[str, datetime]) -> Plan:
-    """The plan with these anchors. Raises BadRule."""
-    return Plan(dict(anchors), tuple(_plan_step(playbook, step, ordinal, anchors) for ordinal, step in enumerate(playbook.steps)))
+def dated(playbook: Playbook, anchors: Mapping[str, datetime], zones: Mapping[str, str] | None = None) -> Plan:
+    """The plan with these anchors, dated once for each time zone among the shops. Raises BadRule."""
+    zones = zones or {}
+    walls = {zone: dated(playbook.on_wall(zone), anchors) for zone in set(zones.values())}
+    steps = tuple(_plan_step(playbook, step, ordinal, anchors) for ordinal, step in enumerate(playbook.steps))
+    return Plan(playbook, dict(anchors), steps, {shop: walls[zone] for shop, zone in zones.items()})
 
 
 def resolve_anchors(playbook: Playbook, day: date, launched_at: datetime, given: Mapping[str, str]) -> dict[str, datetime]:
@@ -66,7 +94,7 @@ def _anchor(playbook: Playbook, name: str, text: str | None, anchors: Mapping[st
     if text is None and playbook.anchors[name].rule is None:
         raise BadCall(f"{playbook.playbook} needs the anchor {name}; add --anchor {name}='2026-11-10 20:00'.")
     if text is None:
-        return resolve(playbook.anchors[name].rule, anchors, playbook.zone).at
+        return playbook.resolve(playbook.anchors[name].rule, anchors).at
     try:
         return parse_moment(text, playbook.zone)
     except BadRule as error:
@@ -82,20 +110,20 @@ def _plan_step(playbook: Playbook, step: Step, ordinal: int, anchors: Mapping[st
 
 def _from_ready(step: Step, ready: datetime, playbook: Playbook) -> Moment:
     """When the step would be due if it were ready at its beginning: nobody knows yet when it is, but the year is told."""
-    return resolve(step.due, {READY: ready}, playbook.zone)
+    return playbook.resolve(step.due, {READY: ready})
 
 
 def _moment(rule: DateRule | None, anchors: Mapping[str, datetime], playbook: Playbook) -> Moment | None:
     if rule is None or (rule.base == READY and not rule.moment):
         return None
-    return resolve(rule, anchors, playbook.zone)
+    return playbook.resolve(rule, anchors)
 
 
 def due_when_ready(playbook: Playbook, step: Step, due: datetime | None, ready: datetime) -> datetime | None:
     """The due time once the step is ready: the dated one, or the rule that counts from `ready`."""
     if due or not step.due:
         return due
-    return resolve(step.due, {READY: ready}, playbook.zone).at
+    return playbook.resolve(step.due, {READY: ready}).at
 
 
 def next_round(step: Step, at: datetime, until: datetime, now: datetime, zone: ZoneInfo) -> datetime | None:

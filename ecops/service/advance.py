@@ -21,6 +21,7 @@ from ecops.service.findings import proposal
 from ecops.service.frozen import frozen
 from ecops.service.lines import item_row
 from ecops.service.values import Values
+from ecops.service.walls import on_walls
 from ecops.store import tables as t
 from ecops.store.tx import Tx, chunks
 
@@ -59,7 +60,8 @@ def _begin(tx: Tx, run, playbook: Playbook, step: Step, rows: list) -> None:
     elif step.kind == "task":
         tx.move_steps(wanted, "ready", "step.ready", **({} if wanted[0].opened_at else {"opened_at": tx.now}))
     else:
-        _open(tx, run, playbook, step, wanted)
+        for wall, group in on_walls(tx, playbook, wanted):
+            _open(tx, run, wall, step, group)
 
 
 def _wanted(tx: Tx, run, playbook: Playbook, step: Step, rows: list) -> list[bool]:

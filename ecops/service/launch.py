@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 
 from ecops.engine.plan import Plan, StepPlan, make_plan
 from ecops.errors import BadCall, NotFound
+from ecops.playbook.calendar import announced_until
 from ecops.playbook.library import digest
 from ecops.playbook.model import Evidence, Playbook
 from ecops.playbook.params import read_params, read_some
@@ -23,6 +24,7 @@ from ecops.service.lines import item_row
 from ecops.service.overlaps import tell_both
 from ecops.service.routine import take_over
 from ecops.service.shops import ALL
+from ecops.service.walls import zones_of
 from ecops.store import tables as t
 from ecops.store.database import Store
 from ecops.store.tx import Tx
@@ -94,12 +96,12 @@ def launch(store: Store, ask: Launch, now: datetime, by: str) -> Launched:
 
 
 def _launch(store: Store, ask: Launch, now: datetime, by: str) -> Launched:
-    plan = make_plan(ask.playbook, ask.day, now, ask.anchors)
     with store.write(now, by) as tx:
         if found := _launched_before(tx, ask.key):
             return found
         if ask.firing:
             ask = replace(ask, shops=take_over(tx, ask.playbook.playbook, ask.day, ask.shops))
+        plan = make_plan(ask.playbook, ask.day, now, ask.anchors, zones_of(tx.connection, ask.shops))
         shops = shops_of(tx, ask.shops)
         taken = ask.learned or take(ask.playbook, in_force(tx.connection, ask.playbook.playbook, ask.shops), ask.params, ask.decline)
         params = read_params(ask.playbook, taken.params | ask.params)
@@ -192,9 +194,10 @@ def insert_steps(tx: Tx, playbook: Playbook, run: str, plan: Plan, shops: list[d
         waits = sum(len(shops) if per_shop[need] and not per_shop[step_plan.step.id] else 1 for need in step_plan.needs)
         ids = tx.numbers("step_run", len(whose))
         lists = [_lines(playbook, step_plan, shop, filled) for shop in whose]
-        tx.add(t.step_run, [_step_row(run, step_plan, number, shop["key"], waits, len(lines)) for number, shop, lines in zip(ids, whose, lists, strict=True)])
+        dated = {shop["key"]: plan.at(shop["key"]).of(step_plan.step.id) for shop in whose}
+        tx.add(t.step_run, [_step_row(run, dated[shop["key"]], number, shop["key"], waits, len(lines)) for number, shop, lines in zip(ids, whose, lists, strict=True)])
         total_steps += len(whose)
-        total_items += _insert_items(tx, run, step_plan, list(zip(ids, whose, lists, strict=True)))
+        total_items += _insert_items(tx, run, dated, list(zip(ids, whose, lists, strict=True)))
         tx.redraw(run, step_plan.step.id)
     return total_steps, total_items
 
@@ -219,12 +222,13 @@ def _lines(playbook: Playbook, plan: StepPlan, shop: dict, filled: Filled) -> li
     return lines + [(f"learned-{row.id}", f"上次复盘:{row.item_zh}", f"Learned last time: {row.item_en}", role, Evidence()) for row in learned]
 
 
-def _insert_items(tx: Tx, run: str, plan: StepPlan, whose: list[tuple[int, dict, list[tuple]]]) -> int:
+def _insert_items(tx: Tx, run: str, dated: Mapping[str, StepPlan], whose: list[tuple[int, dict, list[tuple]]]) -> int:
+    """`dated`: the step by shop."""
     ids = iter(tx.numbers("item", count) if (count := sum(len(lines) for *_, lines in whose)) else ())
     proofs = {line[-1]: line[-1].model_dump(mode="json") for *_, lines in whose for line in lines}
     rows = [
         item_row(next(ids), step_run, run, plan.step.id, shop["key"], position, key, zh, en, role, "planned", plan.due, proofs[evidence])
-        for step_run, shop, lines in whose for position, (key, zh, en, role, evidence) in enumerate(lines)
+        for step_run, shop, lines in whose for plan in (dated[shop["key"]],) for position, (key, zh, en, role, evidence) in enumerate(lines)
     ]  # fmt: skip
     for start in range(0, len(rows), 20_000):
         tx.add(t.item, rows[start : start + 20_000])
@@ -245,7 +249,7 @@ def _short_of_people(tx: Tx, playbook: Playbook):
 
 def _warnings(tx: Tx, playbook: Playbook, plan: Plan, now: datetime):
     """What a launch should say and can still happen: past dates, roles nobody holds, days not announced yet."""
-    past = [step.step.id for step in plan.steps if step.due and step.due < now]
+    past = list(dict.fromkeys(step.step.id for step in plan.everywhere() if step.due and step.due < now))
     if past:
         yield f"{len(past)} of {len(plan.steps)} steps are due in the past already: {', '.join(past[:5])}{' ...' if len(past) > 5 else ''}."
     held = {row.role for row in tx.all(select(t.role_binding.c.role).distinct())}
@@ -253,5 +257,5 @@ def _warnings(tx: Tx, playbook: Playbook, plan: Plan, now: datetime):
     if unheld := sorted(roles - held):
         yield f"Nobody holds the role {', '.join(unheld)}; bind people with 'ecops role bind ROLE PERSON'."
     yield from _short_of_people(tx, playbook)
-    if unsure := [step.step.id for step in plan.steps if step.provisional]:
-        yield f"Working days of a year that is not announced yet decide {', '.join(unsure)}; they are provisional."
+    if unsure := dict.fromkeys(step.step.id for step in plan.everywhere() if step.provisional):
+        yield f"Working days are announced until {announced_until()}, and days beyond decide {', '.join(unsure)}; those dates are provisional. Update ecops and its package chinesecalendar when the new year is announced; the dates follow then by themselves."

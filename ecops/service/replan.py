@@ -23,6 +23,7 @@ from ecops.service.frozen import frozen
 from ecops.service.launch import Filled, anchor_texts, insert_steps, shops_of
 from ecops.service.learning import take
 from ecops.service.overlaps import tell_both
+from ecops.service.walls import on_walls, zones_of
 from ecops.store import tables as t
 from ecops.store.database import Store
 from ecops.store.tx import Tx, chunks
@@ -125,8 +126,9 @@ def _change(connection: Connection, run, anchors: Mapping[str, str], playbook: P
     known = {name: datetime.fromisoformat(at) for name, at in run.anchors.items()}
     given = moves.told_anchors(old, known, run.told)
     try:
-        day, plan = moves.new_plan(new, date.fromisoformat(run.day), known, given, anchors)
-        moved = moves.dates_moved(new, plan, rows)
+        zones = zones_of(connection, list({row.shop for row in rows if row.shop}))
+        day, plan = moves.new_plan(new, date.fromisoformat(run.day), known, given, anchors, zones)
+        moved = moves.dates_moved(plan, rows)
     except BadRule as error:
         raise BadCall(f"{new.playbook} cannot be dated like this: {error}.") from error
     due = {(one.step, one.shop): one.to for one in moved if one.field == "due"}
@@ -169,8 +171,7 @@ def _insert(tx: Tx, run, change: Change) -> None:
     # what the launch declined is not wanted now either; about a step that is new nobody was asked
     lessons = [row for row in in_force(tx.connection, run.playbook, keys) if row.finding in taken or row.step in change.added]
     learned = take(change.playbook, lessons, run.params, ()).items
-    fresh = {*change.added, *change.rewritten}
-    plan = Plan(change.plan.anchors, tuple(one for one in change.plan.steps if one.step.id in fresh))
+    plan = change.plan.only({*change.added, *change.rewritten})
     insert_steps(tx, change.playbook, run.run, plan, shops_of(tx, keys), Filled(change.params, own, anchor_texts(change.plan), learned))
 
 
@@ -207,7 +208,8 @@ def _redate(tx: Tx, change: Change) -> None:
         for part in chunks([row.id for row in rows]):
             _write_dates(tx, part, dict(to))
         if state == "open" and "due" in dict(to):
-            arm(tx, change.playbook, change.playbook.step(step), rows, dict(to)["due"])
+            for wall, group in on_walls(tx, change.playbook, rows):
+                arm(tx, wall, change.playbook.step(step), group, dict(to)["due"])
         tx.events([{
             "what": "step.redated", "run": row.run, "step": step, "shop": row.shop, "step_run": row.id,
             "detail": {one.field: {"from": one.was and one.was.isoformat(), "to": one.to and one.to.isoformat()} for one in by_row[row.id]},
@@ -232,7 +234,8 @@ def _end_rounds(tx: Tx, run: str, playbook: Playbook) -> None:
 
 def _keep(tx: Tx, run, change: Change, reason: str | None) -> None:
     values = {"anchors": anchor_texts(change.plan), "told": change.told, "day": change.day.isoformat()}
-    mark = digest(change.playbook)
+    # a copy kept before the language got a field would have another digest today
+    mark = run.digest if change.playbook is frozen(tx.connection, run.digest) else digest(change.playbook)
     if mark != run.digest:
         values |= {"digest": mark, "version": change.playbook.version, "params": change.params}
     tx.connection.execute(update(t.run).where(t.run.c.run == run.run).values(**values))

@@ -18,6 +18,7 @@ from ecops.playbook.template import fill
 from ecops.service.advance import UNKNOWN_KEY, advance, arm, finish, insert_items
 from ecops.service.frozen import frozen
 from ecops.service.values import Values
+from ecops.service.walls import on_walls
 from ecops.store import tables as t
 from ecops.store.database import Store
 from ecops.store.tx import Tx, chunks
@@ -129,17 +130,22 @@ def record(store: Store, work: Work, results: Mapping[int, Result], now: datetim
         if not rows or run.state != "active":
             return 0
         _write(tx, work, rows, results)
-        decided = [row for row in rows if results[row.id].status == "ok"]
-        unsure = [row for row in rows if results[row.id].status != "ok"]
-        _withdraw_questions(tx, decided)
-        if step.every:
-            _next_rounds(tx, playbook, step, rows, results)
-        else:
-            finish(tx, playbook, decided, "done", "step.done")
-        _ask_people(tx, playbook, step, unsure, results)
+        for wall, group in on_walls(tx, playbook, rows):
+            _follow(tx, wall, step, group, results)
         advance(tx, work.run)
         tx.redraw(work.run, work.step)
         return len(rows)
+
+
+def _follow(tx: Tx, playbook: Playbook, step: Step, rows: list, results: Mapping[int, Result]) -> None:
+    """What results lead to, for step runs whose shops share a wall clock: the end, the next round, or a question to people."""
+    decided = [row for row in rows if results[row.id].status == "ok"]
+    _withdraw_questions(tx, decided)
+    if step.every:
+        _next_rounds(tx, playbook, step, rows, results)
+    else:
+        finish(tx, playbook, decided, "done", "step.done")
+    _ask_people(tx, playbook, step, [row for row in rows if results[row.id].status != "ok"], results)
 
 
 def _mine(tx: Tx, work: Work) -> list:
