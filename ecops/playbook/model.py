@@ -445,7 +445,6 @@ class Playbook(Part):
         """The time zone in which its rules are read."""
         return ZoneInfo(self.timezone)
 
-    def step(self, key: str) -> Step:
     def on_wall(self, timezone: str | None) -> Self:
         """The same with its rules read on the wall clock of this zone; None: its own."""
         return self if timezone in (None, self.timezone) else self.model_copy(update={"timezone": timezone})
@@ -454,6 +453,7 @@ class Playbook(Part):
         """The instant a rule of this playbook means, see `dates.resolve`."""
         return resolve(rule, anchors, self.zone, self.service_hours)
 
+    def step(self, key: str) -> Step:
         """The step called `key`. KeyError when there is none."""
         return next(step for step in self.steps if step.id == key)
 
