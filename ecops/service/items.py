@@ -65,9 +65,7 @@ def complete_all(store: Store, ticks: Mapping[int, Proof], by: str, now: datetim
     """Tick many items in one commit, all or none; gives how many. Raises as `complete` does for the first that cannot be ticked."""
     with store.write(now, by) as tx:
         known(tx, by)
-        rows = [row for part in chunks(list(ticks)) for row in tx.all(_with_run().where(t.item.c.id.in_(part)).with_for_update(read=True, key_share=True, of=t.run))]
-        if missing := next((item for item in ticks if item not in {row.id for row in rows}), None):
-            raise _no_item(missing)
+        rows = _many(tx, list(ticks))
         for row in rows:
             if row.state != "open" or row.run_state != "active":
                 raise _too_late(row) if row.state != "open" else _ended(row)
@@ -133,14 +131,28 @@ def claim(store: Store, item: int, by: str, now: datetime) -> Ticked:
     """Take an open item that nobody has, or that is an absent person's whom `by` covers. Raises BadCall for one whom it does not concern."""
     with store.write(now, by) as tx:
         row, staff = _held(tx, item, by)
-        free = [None, by, *staff.covered_by(by)]
-        taken = t.item.c.assignee.is_(None) | t.item.c.assignee.in_(free[1:])
-        values = {"assignee": by, "owner": func.coalesce(t.item.c.owner, by)}
-        if tx.connection.execute(update(t.item).where(t.item.c.id == item, t.item.c.state == "open", taken).values(version=t.item.c.version + 1, **values)).rowcount == 0:
-            row = find(tx.connection, item)
-            raise _too_late(row) if row.state != "open" else NotPossible(f"Item {item} was already taken by {row.assignee}.", as_json(row))
-        _handed(tx, row, "item.claimed", by)
+        _take(tx, staff, [row], by)
     return Ticked(item, "open", True, by, now)
+
+
+def claim_all(store: Store, numbers: Sequence[int], by: str, now: datetime) -> int:
+    """Take many items, all or none; gives how many. Raises as `claim` does for the first that cannot be taken."""
+    with store.write(now, by) as tx:
+        rows, staff = _held_all(tx, numbers, by)
+        _take(tx, staff, rows, by)
+    return len(rows)
+
+
+def _take(tx: Tx, staff: Staff, rows: Sequence[Any], by: str) -> None:
+    free = t.item.c.assignee.is_(None) | t.item.c.assignee.in_([by, *staff.covered_by(by)])
+    values = {"assignee": by, "owner": func.coalesce(t.item.c.owner, by)}
+    for part in chunks([row.id for row in rows]):
+        taken = update(t.item).where(t.item.c.id.in_(part), t.item.c.state == "open", free).values(version=t.item.c.version + 1, **values)
+        if tx.connection.execute(taken).rowcount < len(part):
+            row = next(row for row in map(partial(find, tx.connection), part) if row.state != "open" or row.assignee != by)
+            raise _too_late(row) if row.state != "open" else NotPossible(f"Item {row.id} was already taken by {row.assignee}.", as_json(row))
+    for row in rows:
+        _handed(tx, row, "item.claimed", by)
 
 
 def assign(store: Store, item: int, to: str, by: str, now: datetime) -> Ticked:
@@ -150,6 +162,15 @@ def assign(store: Store, item: int, to: str, by: str, now: datetime) -> Ticked:
         known(tx, to)
         _give(tx, staff, [row], to, "item.assigned", owner=to)
     return Ticked(item, "open", True, by, now)
+
+
+def assign_all(store: Store, numbers: Sequence[int], to: str, by: str, now: datetime) -> int:
+    """Give many open items to a person, all or none; gives how many. Raises as `assign` does for the first that cannot be given."""
+    with store.write(now, by) as tx:
+        known(tx, to)
+        rows, staff = _held_all(tx, numbers, by)
+        _give(tx, staff, rows, to, "item.assigned", owner=to)
+    return len(rows)
 
 
 def delegate(store: Store, item: int, to: str, by: str, now: datetime) -> Ticked:
@@ -202,6 +223,7 @@ def _give(tx: Tx, staff: Staff, rows: Sequence[Any], to: str, what: str, owner: 
 
 
 def _handed(tx: Tx, row, what: str, to: str) -> None:
+    tx.redraw(row.run, row.step)
     tx.event(what, run=row.run, step=row.step, shop=row.shop, step_run=row.step_run, item=row.id, detail={"to": to, "from": row.assignee, "owner": row.owner})
 
 
@@ -212,6 +234,24 @@ def _held(tx: Tx, item: int, by: str) -> tuple[Any, Staff]:
     staff = Staff(tx.connection, tx.now)
     _concerned(staff, row, by)
     return row, staff
+
+
+def _held_all(tx: Tx, numbers: Sequence[int], by: str) -> tuple[list, Staff]:
+    """As `_held`, of many items."""
+    known(tx, by)
+    rows, staff = _many(tx, list(dict.fromkeys(numbers))), Staff(tx.connection, tx.now)
+    for row in rows:
+        _concerned(staff, row, by)
+    return rows, staff
+
+
+def _many(tx: Tx, numbers: Sequence[int]) -> list:
+    """The rows of items as `find` gives them, held. Raises NotFound for the first that is not there."""
+    rows = [row for part in chunks(numbers) for row in tx.all(_with_run().where(t.item.c.id.in_(part)).with_for_update(read=True, key_share=True, of=t.run))]
+    there = {row.id for row in rows}
+    if missing := next((item for item in numbers if item not in there), None):
+        raise _no_item(missing)
+    return rows
 
 
 def _concerned(staff: Staff, row, by: str) -> None:
