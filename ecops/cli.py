@@ -14,14 +14,12 @@ from pathlib import Path
 
 import click
 
-from ecops import data_verbs, finding_verbs, report_verbs
+from ecops import data_verbs, finding_verbs, people_verbs, report_verbs
 from ecops.errors import BadCall, EcopsError, NotFound, NotRunning
 from ecops.home import SETTINGS, Home
-from ecops.terminal import ZONE, day_of, json_option, moment_of, now, open_store, out, pairs_of, say, table, with_store
+from ecops.terminal import NUMBER, ZONE, day_of, json_option, moment_of, now, open_store, out, pairs_of, say, table, ticked, told, with_store
 
 PORT = 8600
-# Numbers of rows: no database has more.
-NUMBER = click.IntRange(1, 2**63 - 1)
 PLATFORMS = ("taobao", "tmall", "douyin", "pdd", "jd")
 # Years a demo may be of.
 _DEMO_YEARS = (2000, 2100)
@@ -301,7 +299,7 @@ def shop_add(home: Home, store, key: str, name: str, platform: str, tags: tuple[
     from ecops.service import shops
 
     shops.add(store, key, name, platform, list(tags), now(), timezone=timezone)
-    _told({"shop": key, "name": name, "platform": platform, "tags": list(tags), "timezone": timezone}, as_json, f"店铺 {key} 已添加 / added")
+    told({"shop": key, "name": name, "platform": platform, "tags": list(tags), "timezone": timezone}, as_json, f"店铺 {key} 已添加 / added")
 
 
 @shop.command("list")
@@ -341,57 +339,6 @@ def shop_demo(
         raise BadCall(f"--from {first} is too far away; choose a day from {_DEMO_YEARS[0]} on.")
     made = _generate(home, store, shops, seed, first, last, orders_per_day, now(), day_of(day) if day else None, open_hour, platform)
     out(made, as_json)
-
-
-@cli.group()
-def person() -> None:
-    """People."""
-
-
-@person.command("add")
-@click.argument("key")
-@click.option("--name")
-@json_option
-@with_store
-def person_add(home: Home, store, key: str, name: str | None, as_json: bool) -> None:
-    """Add a person."""
-    from ecops.service import people
-
-    people.add(store, key, name or key, now())
-    _told(next(row for row in people.everyone(store) if row["person"] == key), as_json, f"{key} 已添加 / added")
-
-
-@person.command("list")
-@json_option
-@with_store
-def person_list(home: Home, store, as_json: bool) -> None:
-    """All people with their roles."""
-    from ecops.service import people
-
-    rows = people.everyone(store)
-    out(rows, as_json, lambda: table(rows, ["person", "name", "roles"]))
-
-
-@cli.group()
-def role() -> None:
-    """Who holds which role."""
-
-
-@role.command("bind")
-@click.argument("name")
-@click.argument("key")
-@click.option("--shop", "shop_key")
-@json_option
-@with_store
-def role_bind(home: Home, store, name: str, key: str, shop_key: str | None, as_json: bool) -> None:
-    """Let a person hold a role, for one shop or for all."""
-    from ecops.playbook.model import ROLES
-    from ecops.service import people
-
-    people.bind(store, name, key, shop_key, now())
-    if name not in ROLES:
-        say(f"注意 warning: 手册里没有角色 {name} / no playbook gives work to {name}; the roles are {', '.join(ROLES)}.")
-    _told({"role": name, "person": key, "shop": shop_key}, as_json, f"{key}: {name} {shop_key or '(所有店铺 / all shops)'}")
 
 
 # -- playbooks
@@ -678,7 +625,7 @@ def done(home: Home, store, item: int, by: str, value, file: Path | None, link, 
     from ecops.service import items
 
     kept = _keep_file(home, file) if file else None
-    _ticked(items.complete(store, item, by, items.Proof(value, link, kept, note), now()), as_json)
+    ticked(items.complete(store, item, by, items.Proof(value, link, kept, note), now()), as_json)
 
 
 def _keep_file(home: Home, file: Path) -> str:
@@ -696,18 +643,6 @@ def _keep_file(home: Home, file: Path) -> str:
     return name
 
 
-def _told(row: dict, as_json: bool, words: str) -> None:
-    """What a verb did that has nothing to answer: words for people, or the row."""
-    say(words)
-    if as_json:
-        out(row, True)
-
-
-def _ticked(ticked, as_json: bool) -> None:
-    told = {"item": ticked.item, "state": ticked.state, "landed": ticked.landed, "by": ticked.by, "at": ticked.at.isoformat()}
-    out(told, as_json, lambda: f"{ticked.item} {ticked.state} {ticked.by}")
-
-
 @cli.command()
 @click.argument("item", type=NUMBER)
 @click.option("--by", required=True)
@@ -718,7 +653,7 @@ def skip(home: Home, store, item: int, by: str, reason: str, as_json: bool) -> N
     """Close an item without doing it."""
     from ecops.service import items
 
-    _ticked(items.skip(store, item, by, reason, now()), as_json)
+    ticked(items.skip(store, item, by, reason, now()), as_json)
 
 
 @cli.command()
@@ -731,7 +666,7 @@ def reopen(home: Home, store, item: int, by: str, reason: str, as_json: bool) ->
     """Open a closed item again."""
     from ecops.service import items
 
-    _ticked(items.reopen(store, item, by, reason, now()), as_json)
+    ticked(items.reopen(store, item, by, reason, now()), as_json)
 
 
 @cli.command()
@@ -743,7 +678,7 @@ def claim(home: Home, store, item: int, by: str, as_json: bool) -> None:
     """Take an item that nobody has."""
     from ecops.service import items
 
-    _ticked(items.claim(store, item, by, now()), as_json)
+    ticked(items.claim(store, item, by, now()), as_json)
 
 
 @cli.command()
@@ -756,7 +691,7 @@ def assign(home: Home, store, item: int, to: str, by: str, as_json: bool) -> Non
     """Give an item to a person."""
     from ecops.service import items
 
-    _ticked(items.assign(store, item, to, by, now()), as_json)
+    ticked(items.assign(store, item, to, by, now()), as_json)
 
 
 @cli.command()
@@ -832,7 +767,7 @@ def cancel(home: Home, store, run: str, by: str, reason: str, as_json: bool) -> 
     at = now()
     people.must_exist(store, by)
     sweep.cancel(store, run, by, reason, at)
-    _told({"run": run, "state": "cancelled", "by": by, "at": at.isoformat()}, as_json, f"{run} 已取消 / cancelled")
+    told({"run": run, "state": "cancelled", "by": by, "at": at.isoformat()}, as_json, f"{run} 已取消 / cancelled")
 
 
 @cli.command()
@@ -960,7 +895,7 @@ def _lines(source: str) -> list[str]:
     return [line.removesuffix("\r") for line in source.removesuffix("\n").split("\n")] if source else []
 
 
-for verb in (*data_verbs.VERBS, *finding_verbs.VERBS, *report_verbs.VERBS):
+for verb in (*data_verbs.VERBS, *finding_verbs.VERBS, *people_verbs.VERBS, *report_verbs.VERBS):
     cli.add_command(verb)
 
 

@@ -13,6 +13,8 @@ from ecops.errors import BadCall
 from ecops.home import Home
 
 ZONE = ZoneInfo("Asia/Shanghai")
+# Numbers of rows: no database has more.
+NUMBER = click.IntRange(1, 2**63 - 1)
 
 
 def now() -> datetime:
@@ -31,6 +33,19 @@ def out(value: Any, as_json: bool, text: Callable[[], str] | None = None) -> Non
         click.echo(json.dumps(value, ensure_ascii=False, indent=None if as_json else 2, default=_plain))
     else:
         click.echo(text())
+
+
+def told(row: dict, as_json: bool, words: str) -> None:
+    """What a verb did that has nothing to answer: words for people, or the row."""
+    say(words)
+    if as_json:
+        out(row, True)
+
+
+def ticked(done, as_json: bool) -> None:
+    """What became of an item."""
+    row = {"item": done.item, "state": done.state, "landed": done.landed, "by": done.by, "at": done.at.isoformat()}
+    out(row, as_json, lambda: f"{done.item} {done.state} {done.by}")
 
 
 def _plain(value: Any) -> str:

@@ -149,12 +149,13 @@ def _next_round(step: Step, at: datetime, until: datetime, now: datetime) -> dat
 
 @dataclass(frozen=True)
 class Rung:
-    """One reminder or escalation of a step: its number, when, to which role."""
+    """One reminder or escalation of a step: its number, when, to which role; an `urgent` one is not held back by quiet hours."""
 
     kind: str
     rung: int
     at: datetime
     role: str
+    urgent: bool = False
 
 
 def rungs(playbook: Playbook, step: Step, due: datetime | None, opened: datetime) -> list[Rung]:
@@ -164,4 +165,4 @@ def rungs(playbook: Playbook, step: Step, due: datetime | None, opened: datetime
     roles = step.approval.by if step.approval else (playbook.role_of(step),)
     moments = [(index, shift(due, span, playbook.zone)) for index, span in enumerate(step.remind)]
     reminders = [Rung("remind", index, at, role) for index, at in moments if at >= opened for role in roles]
-    return reminders + [Rung("escalate", index, max(shift(due, rung.after, playbook.zone), opened), rung.to) for index, rung in enumerate(step.escalate)]
+    return reminders + [Rung("escalate", index, max(shift(due, rung.after, playbook.zone), opened), rung.to, rung.urgent) for index, rung in enumerate(step.escalate)]

@@ -28,12 +28,12 @@ FINDING = {
 }
 NOTICE = {
     "waiting": {"gathered", "dropped"},  # for the end of quiet hours, or the person's next message
-    "gathered": {"waiting", "dropped"},  # part of a message
+    "gathered": {"dropped"},  # part of a message
     "dropped": set(),  # closed meanwhile, or nobody to tell
 }
 DELIVERY = {
     "queued": {"sending", "suppressed"},
-    "sending": {"queued", "sent", "failed", "suppressed", "uncertain"},
+    "sending": {"queued", "sent", "failed", "uncertain"},
     "sent": {"acknowledged"},
     "acknowledged": set(),
     "failed": {"queued"},  # a person sends it again

@@ -48,7 +48,7 @@ def carry(store: Store, api: PrefectApi, now: datetime) -> list[PrefectRefused]:
         unheard = outbox.without_flow_run(connection)
     refused = _each(unheard, lambda run: connect(store, api, run, now))
     with store.read() as connection:
-        drawings = outbox.to_draw(connection)
+        drawings = outbox.to_draw(connection, now)
     refused += _each(drawings, lambda drawing: _draw(store, api, drawing, now))
     with store.read() as connection:
         sleepers = outbox.to_wake(connection, now)
@@ -166,7 +166,7 @@ def bar_of(view: Mapping[str, Any]) -> Bar:
 
 def message_of(view: Mapping[str, Any]) -> str:
     """Who has it, until when, how far it is."""
-    parts = [role_title(view["role"])]
+    parts = [" ".join(filter(None, (role_title(view["role"]), _names(view["who"]))))]
     if view["due"] and view["look"] not in ("done", "skipped", "cancelled"):
         parts.append(f"截止 {view['due'].astimezone(ZONE):%m-%d %H:%M}")
     if view["items_total"]:
@@ -178,6 +178,12 @@ def message_of(view: Mapping[str, Any]) -> str:
     if view["unknown"]:
         parts.append(f"{view['unknown']} 个未知 unknown")
     return " · ".join(parts)
+
+
+def _names(who: list[Mapping[str, str]]) -> str:
+    """Who has it, three by name; whose it is only because nobody holds the role is said."""
+    named = "、".join(one["name"] for one in who[:3]) + (f" 等{len(who)}人" if len(who) > 3 else "")
+    return f"无人担任,由 {named} 兜底 (falls to)" if who and all(one["why"] == "fallback" for one in who) else named
 
 
 def tick(store: Store, api: PrefectApi | None, now: datetime, quiet: bool) -> bool:

@@ -41,13 +41,13 @@ def attach(store: Store, run: str, flow_run: str | None, now: datetime) -> None:
             tx.redraw(run, step.step)
 
 
-def to_draw(connection: Connection, limit: int = 200) -> list[Drawing]:
+def to_draw(connection: Connection, now: datetime, limit: int = 200) -> list[Drawing]:
     """Out-of-date bars by run, of runs that Prefect knows."""
     query = select(t.dirty, t.run.c.prefect_flow_run).join(t.run, t.run.c.run == t.dirty.c.run).where(t.run.c.prefect_flow_run.is_not(None))
     found: dict[str, list] = {}
     for row in connection.execute(query.order_by(t.dirty.c.run).limit(limit)):
         found.setdefault(row.run, []).append(row)
-    return [Drawing(run, rows[0].prefect_flow_run, bars(connection, run, [row.step for row in rows]), progress_of(connection, run), [(row.step, row.seq) for row in rows]) for run, rows in found.items()]
+    return [Drawing(run, rows[0].prefect_flow_run, bars(connection, run, now, [row.step for row in rows]), progress_of(connection, run), [(row.step, row.seq) for row in rows]) for run, rows in found.items()]
 
 
 def drawn(store: Store, drawing: Drawing, now: datetime) -> None:

@@ -173,6 +173,13 @@ def must_exist(store: Store, key: str) -> None:
             raise NotFound(f"There is no person {key}; 'ecops person list' shows all, 'ecops person add' adds one.")
 
 
+def addresses(store: Store, key: str) -> list[tuple[int, str]]:
+    """A person's channels with their secrets, in order: (number, address). Raises NotFound."""
+    must_exist(store, key)
+    with store.read() as connection:
+        return list(connection.execute(select(t.contact.c.id, t.contact.c.url).where(t.contact.c.person == key).order_by(t.contact.c.position)).tuples())
+
+
 def one(store: Store, key: str, now: datetime) -> dict:
     """A person as `everyone` shows them. Raises NotFound."""
     must_exist(store, key)

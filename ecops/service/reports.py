@@ -71,7 +71,7 @@ class Reading:
         counts: dict[str, dict[str, int]] = {}
         for step, what, n in self.connection.execute(select(t.event.c.step, t.event.c.what, func.count()).where(t.event.c.run == self.row.run, t.event.c.what.in_(_TOLD)).group_by(t.event.c.step, t.event.c.what)):
             counts.setdefault(step, {})[_TOLD[what]] = n
-        bars = views.bars(self.connection, self.row.run)
+        bars = views.bars(self.connection, self.row.run, self.now)
         return [bar | {"title_en": _title_en(self.playbook.step(bar["step"])), "task": self.playbook.step(bar["step"]).task, "told": {"remind": 0, "escalate": 0} | counts.get(bar["step"], {})} for bar in bars]
 
     def _late(self) -> list[dict[str, Any]]:

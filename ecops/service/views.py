@@ -1,5 +1,6 @@
 """What people and pages look at: runs, one run, the checklist, the bars of the timeline. Read only."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -170,8 +171,8 @@ def role_title(role: str) -> str:
     return ROLES.get(role, role)
 
 
-def bars(connection: Connection, run: str, steps: Sequence[str] | None = None) -> list[dict]:
-    """One bar a step, rolled up over its shops: its look, its message, its times. What the Prefect timeline and the run's page draw."""
+def bars(connection: Connection, run: str, now: datetime, steps: Sequence[str] | None = None) -> list[dict]:
+    """One bar a step, rolled up over its shops: its look, who has it, its times. What the Prefect timeline and the run's page draw."""
     row = get_run(connection, run)
     playbook = frozen(connection, row.digest)
     query = select(t.step_run.c.step, t.step_run.c.state, t.step_run.c.outcome, func.count().label("n"), func.sum(t.step_run.c.items_done).label("done"), func.sum(t.step_run.c.items_total).label("total"), func.min(t.step_run.c.opened_at).label("opened"), func.max(t.step_run.c.completed_at).label("completed"), func.min(t.step_run.c.due_at).label("due"), func.min(t.step_run.c.start_at).label("start"), func.max(t.step_run.c.rounds).label("rounds"))
@@ -180,7 +181,24 @@ def bars(connection: Connection, run: str, steps: Sequence[str] | None = None) -
     for group in connection.execute(query if steps is None else query.where(t.step_run.c.step.in_(steps))).all():
         groups.setdefault(group.step, []).append(group)
     gated = _gated(playbook, connection, run)
-    return [_bar(playbook, step, ordinal, groups[step.id], gated, connection) for ordinal, step in enumerate(playbook.steps) if step.id in groups]
+    who = _who(connection, row, playbook, [step for step, found in groups.items() if any(group.state == "open" for group in found)], now)
+    return [_bar(playbook, step, ordinal, groups[step.id], gated, connection) | {"who": who.get(step.id, [])} for ordinal, step in enumerate(playbook.steps) if step.id in groups]
+
+
+def _who(connection: Connection, run, playbook: Playbook, steps: Sequence[str], now: datetime) -> dict[str, list[dict]]:
+    """Who has each open step: people with their names and why it is theirs, those with most of it first."""
+    if not steps or run.state != "active":
+        return {}
+    staff, counted = Staff(connection, now), {step: Counter() for step in steps}
+    of_items = select(t.item.c.step, t.item.c.role, t.item.c.assignee, t.item.c.shop, func.count().label("n")).where(t.item.c.run == run.run, t.item.c.state == "open", t.item.c.step.in_(steps))
+    for row in connection.execute(of_items.group_by(t.item.c.step, t.item.c.role, t.item.c.assignee, t.item.c.shop)):
+        counted[row.step].update(dict.fromkeys(staff.of_item(row.assignee, row.role, row.shop, playbook.owner).items(), row.n))
+    gates = select(t.step_run.c.id, t.step_run.c.step, t.step_run.c.shop).where(t.step_run.c.run == run.run, t.step_run.c.kind == "approval", t.step_run.c.state == "open", t.step_run.c.step.in_(steps))
+    decided = {(row.step_run, row.person) for row in connection.execute(select(t.decision.c.step_run, t.decision.c.person).join(t.step_run, t.step_run.c.id == t.decision.c.step_run).where(t.step_run.c.run == run.run))}
+    for gate in connection.execute(gates):
+        may = {person: why for role in playbook.step(gate.step).approval.by for person, why in staff.responsible(role, gate.shop, playbook.owner).items()}
+        counted[gate.step].update((person, why) for person, why in may.items() if (gate.id, person) not in decided and not (playbook.step(gate.step).approval.exclude and person == run.launched_by))
+    return {step: [{"person": person, "name": staff.people[person].name, "why": why} for (person, why), _ in found.most_common()] for step, found in counted.items()}
 
 
 def _gated(playbook: Playbook, connection: Connection, run: str) -> set[str]:

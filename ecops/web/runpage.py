@@ -40,7 +40,7 @@ def run_page(connection: Connection, run: str, now: datetime) -> dict[str, Any]:
     """One run as its page shows it. Raises NotFound."""
     row = views.get_run(connection, run)
     playbook = frozen(connection, row.digest)
-    bars = [bar | {"title_en": _title_en(playbook, bar["step"])} for bar in views.bars(connection, run)]
+    bars = [bar | {"title_en": _title_en(playbook, bar["step"])} for bar in views.bars(connection, run, now)]
     axis = axis_of(bars, row.launched_at, now, row.state == "active")
     drawn, said = draw(bars, axis, row.launched_at, now), _outcomes(connection, run, [bar["step"] for bar in bars if bar["shops"] == 1])
     by_step = {bar["step"]: bar for bar in bars}

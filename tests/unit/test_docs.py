@@ -77,7 +77,7 @@ def section(heading: str) -> str:
     return re.search(rf"^## {heading}.*?\n(.*?)(?=^## |\Z)", text, re.M | re.S).group(1)
 
 
-HEADINGS = {"run": "Run", "step_run": "Step run", "item": "Item", "finding": "Finding"}
+HEADINGS = {"run": "Run", "step_run": "Step run", "item": "Item", "finding": "Finding", "notice": "Notice", "delivery": "Delivery"}
 
 
 def test_every_state_machine_is_drawn():
