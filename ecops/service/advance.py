@@ -96,7 +96,7 @@ def arm(tx: Tx, playbook: Playbook, step: Step, rows: Sequence, due: datetime | 
     """Set the reminders and escalations of steps that people are on."""
     ladder = rungs(playbook, step, due, tx.now)
     # A step that asks people a second time keeps its rungs, and those that have fired stay fired.
-    tx.add_new(t.timer, [{"step_run": row.id, "run": row.run, "kind": rung.kind, "rung": rung.rung, "role": rung.role, "at": rung.at} for row in rows for rung in ladder])
+    tx.add_new(t.timer, [{"step_run": row.id, "run": row.run, "generation": row.generation, "kind": rung.kind, "rung": rung.rung, "role": rung.role, "urgent": int(rung.urgent), "at": rung.at} for row in rows for rung in ladder])
 
 
 def _each_items(tx: Tx, run, playbook: Playbook, step: Step, rows: list, due: datetime | None) -> None:

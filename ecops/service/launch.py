@@ -171,7 +171,7 @@ def _insert_run(tx: Tx, ask: Launch, plan: Plan, params: dict, own: Mapping[str,
         "run": run, "playbook": playbook.playbook, "version": playbook.version, "digest": mark, "phase": playbook.phase,
         "title_zh": render(playbook.title.zh, inputs)[:TITLE_LENGTH], "title_en": render(playbook.title.en, inputs)[:TITLE_LENGTH], "day": ask.day.isoformat(),
         "anchors": anchor_texts(plan), "told": sorted(ask.anchors), "params": params, "shops": len(ask.shops), "state": "active",
-        "launched_by": tx.actor, "launched_at": tx.now, "launch_key": ask.key, "scheduled": int(ask.firing), "follows": int(playbook.then is not None),
+        "owner": playbook.owner, "launched_by": tx.actor, "launched_at": tx.now, "launch_key": ask.key, "scheduled": int(ask.firing), "follows": int(playbook.then is not None),
     }])  # fmt: skip
     tx.add(t.run_shop, [{"run": run, "shop": shop, "params": own.get(shop, {})} for shop in ask.shops])
     return run

@@ -208,7 +208,7 @@ def _redate(tx: Tx, change: Change) -> None:
         for part in chunks([row.id for row in rows]):
             _write_dates(tx, part, dict(to))
         if state == "open" and "due" in dict(to):
-            for wall, group in on_walls(tx, change.playbook, rows):
+            for wall, group in on_walls(tx, change.playbook, _again(tx, rows)):
                 arm(tx, wall, change.playbook.step(step), group, dict(to)["due"])
         tx.events([{
             "what": "step.redated", "run": row.run, "step": step, "shop": row.shop, "step_run": row.id,
@@ -222,7 +222,13 @@ def _write_dates(tx: Tx, numbers: Sequence[int], to: Mapping[str, datetime | Non
     tx.connection.execute(update(t.step_run).where(t.step_run.c.id.in_(numbers)).values({f"{name}_at": at for name, at in to.items()}))
     if "due" in to:
         tx.connection.execute(update(t.item).where(t.item.c.step_run.in_(numbers), t.item.c.state.in_(("planned", "open"))).values(due_at=to["due"]))
+        # Another due time has rungs of its own: what fired for the old one fires again for the new one, once.
+        tx.connection.execute(update(t.step_run).where(t.step_run.c.id.in_(numbers)).values(generation=t.step_run.c.generation + 1))
         tx.connection.execute(delete(t.timer).where(t.timer.c.step_run.in_(numbers), t.timer.c.fired_at.is_(None)))
+
+
+def _again(tx: Tx, rows: Sequence[Any]) -> list[Any]:
+    return [row for part in chunks([row.id for row in rows]) for row in tx.all(select(t.step_run).where(t.step_run.c.id.in_(part)))]
 
 
 def _end_rounds(tx: Tx, run: str, playbook: Playbook) -> None:
@@ -237,7 +243,7 @@ def _keep(tx: Tx, run, change: Change, reason: str | None) -> None:
     # a copy kept before the language got a field would have another digest today
     mark = run.digest if change.playbook is frozen(tx.connection, run.digest) else digest(change.playbook)
     if mark != run.digest:
-        values |= {"digest": mark, "version": change.playbook.version, "params": change.params}
+        values |= {"owner": change.playbook.owner, "digest": mark, "version": change.playbook.version, "params": change.params}
     tx.connection.execute(update(t.run).where(t.run.c.run == run.run).values(**values))
     detail = {"moves": len(change.moves), "added": change.added, "removed": change.removed, "rewritten": change.rewritten, "reason": reason}
     moved = {name: at for name, at in values["anchors"].items() if run.anchors.get(name) != at}
