@@ -18,12 +18,12 @@ LANGUAGES = ("zh", "en")
 _MOST_CONTACTS = 5
 
 
-def add(store: Store, key: str, name: str, now: datetime) -> None:
+def add(store: Store, key: str, name: str, now: datetime, by: str = "cli") -> None:
     """Add a person; one who is there already stays. Raises BadCall for words nobody could be found by."""
     if not KEY.fullmatch(key):
         raise BadCall(f"{key!r} cannot be a person's key; use lower-case letters, digits, - and _.")
     must_be_words("The person's name", name)
-    with store.write(now, "cli") as tx:
+    with store.write(now, by) as tx:
         if not tx.one(select(t.person.c.person).where(t.person.c.person == key)):
             tx.add(t.person, [{"person": key, "name": name, "added_at": now}])
             tx.event("person.added", detail={"person": key})
@@ -102,10 +102,10 @@ def leave(store: Store, key: str, contact: int, by: str, now: datetime) -> dict:
     return one(store, key, now)
 
 
-def bind(store: Store, role: str, key: str, shop: str | None, now: datetime) -> None:
+def bind(store: Store, role: str, key: str, shop: str | None, now: datetime, by: str = "cli") -> None:
     """Let a person hold a role; again changes nothing. Raises NotFound, BadCall."""
     must_be_words("The role", role)
-    with store.write(now, "cli") as tx:
+    with store.write(now, by) as tx:
         known(tx, key)
         if shop and not tx.one(select(t.shop.c.shop).where(t.shop.c.shop == shop)):
             raise NotFound(f"There is no shop {shop}; 'ecops shop list' shows all.")
@@ -115,10 +115,10 @@ def bind(store: Store, role: str, key: str, shop: str | None, now: datetime) -> 
             tx.event("role.bound", detail=row)
 
 
-def unbind(store: Store, role: str, key: str, shop: str | None, now: datetime) -> None:
+def unbind(store: Store, role: str, key: str, shop: str | None, now: datetime, by: str = "cli") -> None:
     """Take a role from a person; what is assigned to them stays theirs. Raises NotFound."""
     row = {"role": role, "person": key, "shop": shop or ""}
-    with store.write(now, "cli") as tx:
+    with store.write(now, by) as tx:
         if not tx.one(_binding(row)):
             raise NotFound(f"{key} does not hold {role}{f' for {shop}' if shop else ' for all shops'}; 'ecops person list' shows who holds what.")
         tx.connection.execute(delete(t.role_binding).where(*(t.role_binding.c[name] == value for name, value in row.items())))
