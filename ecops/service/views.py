@@ -121,9 +121,10 @@ def title_of(step: Step) -> str:
     return step.title.zh if step.title else step.id
 
 
-def checklist(connection: Connection, now: datetime, *, person: str | None = None, role: str | None = None, shop: str | None = None, until: datetime | None = None, overdue_only: bool = False, limit: int = 200, offset: int = 0) -> list[dict]:
-    """Open items, the most urgent first. `person` means: theirs now, see `for_person`."""
-    query = select(t.item, t.run.c.title_zh.label("run_title")).join(t.run, t.run.c.run == t.item.c.run).where(t.item.c.state == "open")
+def checklist(connection: Connection, now: datetime, *, person: str | None = None, role: str | None = None, shop: str | None = None, until: datetime | None = None, overdue_only: bool = False, unverified: bool = False, limit: int = 200, offset: int = 0) -> list[dict]:
+    """Open items, the most urgent first; `unverified`: instead those that are done and that a task has not, or cannot, verify. `person` means: theirs now, see `for_person`."""
+    wanted = (t.item.c.state == "done") & t.item.c.verification.in_(("pending", "unknown")) & (t.run.c.state == "active") if unverified else t.item.c.state == "open"
+    query = select(t.item, t.run.c.title_zh.label("run_title")).join(t.run, t.run.c.run == t.item.c.run).where(wanted)
     if person:
         query = query.where(for_person(connection, person, now))
     for column, value in ((t.item.c.role, role), (t.item.c.shop, shop)):
@@ -162,7 +163,7 @@ def item_json(row, now: datetime) -> dict:
     return {
         "item": row.id, "run": row.run, "step": row.step, "shop": row.shop or None, "title": row.title_zh, "title_en": row.title_en, "role": row.role,
         "assignee": row.assignee, "owner": row.owner, "due": iso(row.due_at), "state": row.state, "overdue": overdue(row, now), "evidence": row.evidence,
-        "closed_by": row.closed_by, "closed_at": iso(row.closed_at), "value": row.value, "link": row.link, "file": row.file, "note": row.note, "version": row.version,
+        "closed_by": row.closed_by, "closed_at": iso(row.closed_at), "value": row.value, "link": row.link, "file": row.file, "note": row.note, "verification": row.verification, "version": row.version,
     }  # fmt: skip
 
 
@@ -198,7 +199,7 @@ def _who(connection: Connection, run, playbook: Playbook, steps: Sequence[str], 
     for gate in connection.execute(gates):
         may = {person: why for role in playbook.step(gate.step).approval.by for person, why in staff.responsible(role, gate.shop, playbook.owner).items()}
         counted[gate.step].update((person, why) for person, why in may.items() if (gate.id, person) not in decided and not (playbook.step(gate.step).approval.exclude and person == run.launched_by))
-    return {step: [{"person": person, "name": staff.people[person].name, "why": why} for (person, why), _ in found.most_common()] for step, found in counted.items()}
+    return {step: [{"person": person, "name": staff.people[person].name, "why": why} for (person, why), _ in sorted(found.items(), key=lambda one: (-one[1], one[0]))] for step, found in counted.items()}
 
 
 def _gated(playbook: Playbook, connection: Connection, run: str) -> set[str]:
