@@ -247,7 +247,7 @@ def _held_all(tx: Tx, numbers: Sequence[int], by: str) -> tuple[list, Staff]:
 
 def _many(tx: Tx, numbers: Sequence[int]) -> list:
     """The rows of items as `find` gives them, held. Raises NotFound for the first that is not there."""
-    rows = [row for part in chunks(numbers) for row in tx.all(_with_run().where(t.item.c.id.in_(part)).with_for_update(read=True, key_share=True, of=t.run))]
+    rows = [row for part in chunks(numbers) for row in tx.all(_with_run().where(t.item.c.id.in_(part)).order_by(t.item.c.id).with_for_update(read=True, key_share=True, of=t.run))]
     there = {row.id for row in rows}
     if missing := next((item for item in numbers if item not in there), None):
         raise _no_item(missing)
