@@ -56,19 +56,20 @@ def one(connection: Connection, item: int, now: datetime) -> dict:
 
 def dress(connection: Connection, rows: Sequence[dict], now: datetime) -> list[dict]:
     """Add the names behind the keys: shop, run, people; and the group of urgency."""
-    shops = _names(connection, t.shop.c.shop, t.shop.c.name, {row["shop"] for row in rows})
-    people = _names(connection, t.person.c.person, t.person.c.name, {row[who] for row in rows for who in ("assignee", "closed_by")})
+    shops = names(connection, t.shop.c.shop, t.shop.c.name, {row["shop"] for row in rows})
+    people = names(connection, t.person.c.person, t.person.c.name, {row[who] for row in rows for who in ("assignee", "owner", "closed_by")})
     titles = {row.run: row for row in connection.execute(select(t.run.c.run, t.run.c.title_zh, t.run.c.title_en, t.run.c.state).where(t.run.c.run.in_({row["run"] for row in rows})))}
     return [
         row | {
-            "shop_name": shops.get(row["shop"], row["shop"]), "assignee_name": people.get(row["assignee"], row["assignee"]), "closed_name": people.get(row["closed_by"], row["closed_by"]),
+            "shop_name": shops.get(row["shop"], row["shop"]), "assignee_name": people.get(row["assignee"], row["assignee"]), "owner_name": people.get(row["owner"], row["owner"]), "closed_name": people.get(row["closed_by"], row["closed_by"]),
             "run_title": titles[row["run"]].title_zh, "run_title_en": titles[row["run"]].title_en, "run_state": titles[row["run"]].state, "group": group_of(row, now),
         }
         for row in rows
     ]  # fmt: skip
 
 
-def _names(connection: Connection, key, name, wanted: set) -> dict[str, str]:
+def names(connection: Connection, key, name, wanted: set) -> dict[str, str]:
+    """Names by key, of the keys that are wanted."""
     wanted = {value for value in wanted if value}
     return {row[0]: row[1] for row in connection.execute(select(key, name).where(key.in_(wanted)))} if wanted else {}
 

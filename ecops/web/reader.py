@@ -68,10 +68,33 @@ def came_from(request: Request, fallback: str = "/") -> str:
 
 async def fields(request: Request) -> dict[str, Any]:
     """What was sent, from a form or as JSON."""
-    if request.headers.get("content-type", "").startswith("application/json"):
-        try:
-            sent = await request.json()
-        except ValueError as error:
-            raise BadCall("The body is not JSON.") from error
-        return {name: value if value is None else str(value) for name, value in sent.items()} if isinstance(sent, dict) else {}
+    if _is_json(request):
+        return {name: value if value is None else str(value) for name, value in (await _json(request)).items()}
     return dict(await request.form(max_files=4, max_fields=40))
+
+
+async def fields_and_all(request: Request, name: str, most: int) -> tuple[dict[str, Any], list[str]]:
+    """What was sent, and every value of the one field that may come many times. Raises BadCall beyond `most`."""
+    if _is_json(request):
+        sent = await _json(request)
+        several = sent.pop(name, [])
+        found = [str(one) for one in several] if isinstance(several, list) else [str(several)]
+        rest = {key: value if value is None else str(value) for key, value in sent.items()}
+    else:
+        form = await request.form(max_files=0, max_fields=most + 40)
+        found, rest = [one for one in form.getlist(name) if isinstance(one, str)], {key: value for key, value in form.items() if key != name}
+    if len(found) > most:
+        raise BadCall(f"At most {most} at once.")
+    return rest, found
+
+
+def _is_json(request: Request) -> bool:
+    return request.headers.get("content-type", "").startswith("application/json")
+
+
+async def _json(request: Request) -> dict[str, Any]:
+    try:
+        sent = await request.json()
+    except ValueError as error:
+        raise BadCall("The body is not JSON.") from error
+    return sent if isinstance(sent, dict) else {}

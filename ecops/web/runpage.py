@@ -1,6 +1,6 @@
 """What the pages of runs show: the list, one run's timeline with who waits for whom, one step's shops and items."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from ecops.engine.states import STEP_ENDED
 from ecops.errors import NotFound
+from ecops.playbook.model import Playbook
 from ecops.service import views
 from ecops.service.frozen import frozen
 from ecops.store import tables as t
@@ -51,7 +52,7 @@ def run_page(connection: Connection, run: str, now: datetime) -> dict[str, Any]:
         "progress": round(sum(bar["shops_done"] / bar["shops"] for bar in bars if bar["shops"]), 2), "ended": sum(bar["look"] in ENDED_LOOKS for bar in bars), "late": sum(bar["late"] for bar in rows), "gates": _gates(connection, run, playbook),
         "anchor_titles": {name: anchor.title for name, anchor in playbook.anchors.items() if anchor.title},
         "notes": views.notes(connection, row, playbook),
-        "launched_name": inbox._names(connection, t.person.c.person, t.person.c.name, {row.launched_by}).get(row.launched_by, row.launched_by),
+        "launched_name": inbox.names(connection, t.person.c.person, t.person.c.name, {row.launched_by}).get(row.launched_by, row.launched_by),
     }  # fmt: skip
 
 
@@ -98,15 +99,20 @@ def _outcomes(connection: Connection, run: str, steps: list[str]) -> dict[str, A
 def _gates(connection: Connection, run: str, playbook) -> list[dict]:
     """Open approvals, with what was decided so far."""
     query = select(t.step_run).where(t.step_run.c.run == run, t.step_run.c.kind == "approval", t.step_run.c.state == "open")
-    rows = connection.execute(query.order_by(t.step_run.c.due_at, t.step_run.c.id).limit(GATES)).all()
+    return gates_of(connection, connection.execute(query.order_by(t.step_run.c.due_at, t.step_run.c.id).limit(GATES)).all(), lambda row: playbook)
+
+
+def gates_of(connection: Connection, rows: Sequence, book_of: Callable[[Any], Playbook]) -> list[dict]:
+    """Approvals (their step runs) as pages show them. `book_of`: the playbook of a row."""
     decided = connection.execute(select(t.decision, t.person.c.name).join(t.person, t.person.c.person == t.decision.c.person, isouter=True).where(t.decision.c.step_run.in_([row.id for row in rows])).order_by(t.decision.c.at)).all()
-    return [_gate(playbook.step(row.step), row, [one for one in decided if one.step_run == row.id]) for row in rows]
+    shops = inbox.names(connection, t.shop.c.shop, t.shop.c.name, {row.shop for row in rows})
+    return [_gate(book_of(row).step(row.step), row, shops.get(row.shop, row.shop), [one for one in decided if one.step_run == row.id]) for row in rows]
 
 
-def _gate(step, row, decided: list) -> dict:
+def _gate(step, row, shop: str, decided: list) -> dict:
     return {
-        "id": row.id, "step": row.step, "title": views.title_of(step), "title_en": step.title.en if step.title else step.id, "due": row.due_at, "shop": row.shop, "by": step.approval.by,
-        "quorum": step.approval.quorum, "approved": sum(one.verdict == "approve" for one in decided), "decisions": decided,
+        "id": row.id, "run": row.run, "step": row.step, "title": views.title_of(step), "title_en": step.title.en if step.title else step.id, "due": row.due_at, "shop": shop, "by": step.approval.by,
+        "quorum": step.approval.quorum, "approved": sum(one.verdict == "approve" for one in decided), "decisions": decided, "state": row.state,
     }  # fmt: skip
 
 

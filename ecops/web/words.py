@@ -29,6 +29,11 @@ EN = {
     "返回活动": "Back to the run", "返回清单": "Back to the checklist", "出错了": "Something went wrong", "没有做成": "Not done", "别人先了一步": "Someone was first", "没有这一页。": "There is no such page.",
     "结果": "Result", "状态": "State", "先选择你是谁,再操作。": "Choose who you are first.", "来自其他网站的请求被拒绝。": "A request from another site is refused.", "版本": "Version",
     "prep": "Prep", "execution": "Execution", "wrap-up": "Wrap-up", "set-up": "Set-up", "routine": "Routine", "review": "Review", "work": "Work",
+    "消息": "Messages", "收到": "Received", "这条消息是发给别人的,你可以看,但不能替人确认收到。": "This message went to somebody else: you may look, but only they can say that it arrived.",
+    "只表示看到了,事情仍要逐项完成。": "It only says that you saw it; each item still has to be done.", "这条消息里的事": "What it was about", "到明天为止的清单": "Due before the end of tomorrow",
+    "这条消息里没有还能看的事项。": "Nothing it was about can be shown any more.", "消息原文": "The message as it was sent", "返回": "Back",
+    "选中": "Choose", "项已选": "chosen", "全选": "All", "委托": "Delegate", "转交后由对方负责": "They answer for it from now on", "委托对方去做,负责人不变": "They do it; who answers for it stays", "负责人": "owner:",
+    "等待中": "Waiting", "排队中": "Queued", "发送中": "Sending", "已发送": "Sent", "已确认": "Acknowledged", "发送失败": "Failed", "未发送": "Not sent", "不确定": "Uncertain",
     "启动时刻": "Launch", "大促日": "Day", "运行中断,重试后继续": "Interrupted",
 }  # fmt: skip
 STAGES = {"prep": "准备", "execution": "执行", "wrap-up": "收尾", "set-up": "搭建", "routine": "例行", "review": "复盘", "work": "工作"}
@@ -36,6 +41,8 @@ ANCHORS = {"D": "基准日", "launch": "启动", "day": "活动日", "presale": 
 LOOKS = {"done": "已完成", "people": "人在处理", "gated": "等审批", "running": "自动运行", "unknown": "结果未知", "ready": "就绪", "planned": "已计划", "skipped": "已跳过", "cancelled": "已取消", "failed": "失败"}
 KINDS = {"task": "自动", "checklist": "清单步骤", "approval": "审批", "milestone": "里程碑"}
 ITEM_STATES = {"open": "待办", "done": "已完成", "skipped": "已跳过", "withdrawn": "已撤回", "planned": "未开始"}
+STEP_STATES = {"waiting": "已计划", "ready": "就绪", "running": "自动运行", "open": "人在处理", "done": "已完成", "skipped": "已跳过", "cancelled": "已取消"}
+DELIVERIES = {"queued": "排队中", "sending": "发送中", "sent": "已发送", "acknowledged": "已确认", "failed": "发送失败", "uncertain": "不确定", "suppressed": "未发送"}
 RUN_STATES = {"active": "进行中", "completed": "已结束", "cancelled": "已取消"}
 
 
@@ -94,6 +101,14 @@ _SENTENCES = [
     (r"A request from another site is refused.*", "来自其他网站的请求被拒绝。"),
     (r"The body is not JSON.*", "请求内容不是 JSON。"),
     (r"There is no such page.*", "没有这一页。"),
+    (r"Item \d+ is the work of (\S+), and (\S+) neither holds .*; ask (.+), or bind the role .*", r"这是角色“\1”的事,\2 没有这个角色,也不是经办人、负责人或发起人;请找 \3,或在“人员”里绑定角色。"),
+    (r"There is no delivery (\S+); .*", r"没有消息 \1。"),
+    (r"The delivery \d+ went to (.+); only they .*", r"这条消息是发给 \1 的,只有本人能确认收到。"),
+    (r"The delivery \d+ is \S+; there is nothing to acknowledge\.", "这条消息现在没有什么要确认的。"),
+    (r"The delivery \d+ is \S+; only one that failed .*", "只有发送失败或不确定的消息可以再发。"),
+    (r"Choose the items first\.", "先选中要处理的事项。"),
+    (r"At most (\d+) at once\.", r"一次最多 \1 项。"),
+    (r"(\d+) of the chosen items need evidence and are closed one by one: (.+)\.", r"选中的有 \1 项需要填写内容,请逐项完成:\2。"),
 ]  # fmt: skip
 
 

@@ -7,32 +7,16 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from starlette.testclient import TestClient
 
 from ecops.service import items, launch
 from ecops.store import tables as t
 from ecops.web import words
-from ecops.web.app import make_app
 from tests.integration.stores import playbook
-from tests.integration.web_data import World, build
+from tests.integration.web_data import browser, build, world  # noqa: F401
 
 FETCH = {"X-Requested-With": "fetch"}
 JSON = {"Accept": "application/json"}
 TEMPLATES = Path(words.__file__).parent / "templates"
-
-
-@pytest.fixture
-def world(tmp_path):
-    made = build(tmp_path)
-    yield made
-    made.store.close()
-
-
-def browser(world: World, person: str | None = "wang", **more) -> TestClient:
-    client = TestClient(make_app(world.store, world.home, world.clock, lambda flow_run: f"http://prefect/{flow_run}", **more), base_url="http://localhost")
-    if person:
-        client.cookies.set("ecops_person", person)
-    return client
 
 
 def test_the_checklist_shows_what_is_mine_by_urgency(world):

@@ -4,13 +4,16 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+import pytest
 from sqlalchemy import insert
+from starlette.testclient import TestClient
 
 from ecops.playbook.model import Playbook
 from ecops.service import items, sweep, work
 from ecops.service.launch import Launch, launch
 from ecops.store import tables as t
 from ecops.store.database import Store
+from ecops.web.app import make_app
 
 LAUNCHED = datetime(2026, 11, 2, 1, 0, tzinfo=UTC)  # 09:00 in Shanghai
 NOW = datetime(2026, 11, 8, 4, 3, tzinfo=UTC)  # 12:03 in Shanghai, a Sunday
@@ -92,3 +95,25 @@ def _calculate(world: World, at: datetime) -> None:
     while found := work.claim(world.store, world.run, "x", at):
         results = {number: work.Result("unknown", "缺少近 30 天商品日报", "30 days of item reports are missing", ("item_days",)) if shop == "jd-tea" else work.Result("ok", "选出 12 款,30 天转化率 ≥ 8%", "12 items picked, conversion >= 8%") for number, shop in found.rows}
         work.record(world.store, found, results, at)
+
+
+@pytest.fixture
+def world(tmp_path):
+    """The team in a folder of its own."""
+    made = build(tmp_path)
+    yield made
+    made.store.close()
+
+
+def browser(world: World, person: str | None = "wang", **more) -> TestClient:
+    """A browser in which that person has said who they are."""
+    client = TestClient(make_app(world.store, world.home, world.clock, lambda flow_run: f"http://prefect/{flow_run}", **more), base_url="http://localhost")
+    if person:
+        client.cookies.set("ecops_person", person)
+    return client
+
+
+def everything(world: World) -> dict[str, list]:
+    """Every row of every table."""
+    with world.store.read() as connection:
+        return {table.name: sorted(map(tuple, connection.execute(table.select())), key=repr) for table in t.metadata.sorted_tables}

@@ -22,18 +22,20 @@ function recount(row, delta) {
   }
 }
 
-async function post(form) {
+async function post(form, submitter) {
   const row = form.closest("[data-row]");
   const body = new FormData(form);
+  const choosing = row.querySelector(".check") ? { "X-Choosing": "yes" } : {};
   const multipart = form.enctype === "multipart/form-data";
   row.classList.add("busy");
   try {
-    const answer = await fetch(form.action, { method: "POST", headers: AJAX, body: multipart ? body : new URLSearchParams(body) });
+    const answer = await fetch(submitter?.formAction || form.action, { method: "POST", headers: { ...AJAX, ...choosing }, body: multipart ? body : new URLSearchParams(body) });
     const text = await answer.text();
     if (answer.headers.get("X-Swap") === "row") {
       const fresh = element(text);
       if (row.dataset.state !== fresh.dataset.state) recount(row, row.dataset.state === "open" ? -1 : 1);
       row.replaceWith(fresh);
+      chosen();
       return;
     }
     const told = answer.headers.get("Content-Type")?.startsWith("text/html") ? element(text) : null;
@@ -42,6 +44,14 @@ async function post(form) {
     say(row, document.body.dataset.offline);
   }
   row.classList.remove("busy");
+}
+
+function chosen() {
+  const bulk = document.getElementById("bulk");
+  if (!bulk) return;
+  const boxes = [...document.querySelectorAll(".check input:checked")];
+  bulk.querySelector("[data-chosen]").textContent = boxes.length;
+  bulk.querySelector("button[data-plain]").disabled = boxes.some((box) => !box.matches("[data-plain]"));
 }
 
 async function load(box, address) {
@@ -57,11 +67,12 @@ async function load(box, address) {
 document.addEventListener("submit", (event) => {
   if (!event.target.matches("form[data-swap]")) return;
   event.preventDefault();
-  if (!event.target.closest("[data-row]").classList.contains("busy")) post(event.target);
+  if (!event.target.closest("[data-row]").classList.contains("busy")) post(event.target, event.submitter);
 });
 document.addEventListener("change", (event) => {
   const picked = event.target.matches("input[type=file]") && event.target.files[0];
   if (picked) event.target.closest(".pick").querySelector(".name").textContent = picked.name;
+  if (event.target.matches(".check input")) chosen();
   const form = event.target.closest("form[data-auto]");
   if (form) form.requestSubmit();
 });
@@ -72,9 +83,17 @@ document.addEventListener("toggle", (event) => {
   load(step.querySelector(".inside"), step.dataset.lazy);
 }, true);
 document.addEventListener("click", (event) => {
+  if (event.target.matches("[data-all]")) {
+    const boxes = [...document.querySelectorAll(".check input")];
+    const all = boxes.every((box) => box.checked);
+    for (const box of boxes) box.checked = !all;
+    chosen();
+    return;
+  }
   const link = event.target.closest("a[data-into]");
   const box = link && link.closest("details .inside");
   if (!box) return;
   event.preventDefault();
   load(box, link.href);
 });
+addEventListener("pageshow", chosen);
