@@ -14,6 +14,8 @@ import polars as pl
 from pydantic import ValidationError
 
 from ecops.automation import Answer, Ask, Automation, find_automation
+from ecops.service.items import REFUTED, UNKNOWN, VERIFIED
+from ecops.service.verify import Check, Claim, Verdict
 from ecops.service.work import Result, Work
 from ecops.shop.lake import Lake
 
@@ -69,6 +71,38 @@ def _rolled_up(answer: Answer) -> Result:
     status = "ok" if not unsure else "unknown"
     missing = tuple(dict.fromkeys(f"{row['shop']}: {part}" for row in unsure for part in (row["missing"] or ["?"])))[:20]
     return Result(status, f"{len(rows) - len(unsure)}/{len(rows)} 店有结论", f"{len(rows) - len(unsure)} of {len(rows)} shops decided", missing, lists)
+
+
+def verify(check: Check, lake: Lake) -> list[Verdict]:
+    """What the task says of each claim. One that breaks or cannot be asked leaves it unknown, never an exception: a person vouches instead."""
+    if check.wrong:
+        return [_unsure(check, claim, f"无法提问:{check.wrong}", f"It cannot be asked: {check.wrong}") for claim in check.claims]
+    try:
+        answer = ask(lake, check.task, check.shops, check.as_of, check.params, check.anchors, check.timezone)
+    except Exception as error:  # whatever a calculation does, the run goes on and a person is told
+        message = f"{type(error).__name__}: {error}"[:500]
+        return [_unsure(check, claim, f"计算出错:{message}", f"The calculation broke: {message}") for claim in check.claims]
+    results = {row["shop"]: _result(row, {}) for row in answer.verdicts.to_dicts()}
+    if any(not claim.shop for claim in check.claims):
+        results[""] = _rolled_up(answer)
+    counts = {name: dict(frame.group_by("shop").len().iter_rows()) for name, frame in answer.lists.items()}
+    return [_verdict(check, claim, results[claim.shop], counts) for claim in check.claims]
+
+
+def _verdict(check: Check, claim: Claim, result: Result, counts: Mapping[str, Mapping[str, int]]) -> Verdict:
+    """`counts`: rows of each list by shop."""
+    if result.status != "ok":
+        return _unsure(check, claim, result.zh, result.en, result.missing)
+    if claim.list is None:
+        return Verdict(claim, VERIFIED, check.task, result.zh, result.en)
+    if claim.list not in counts:
+        return _unsure(check, claim, f"结果里没有名单 {claim.list}", f"The answer has no list {claim.list}")
+    rows = counts[claim.list].get(claim.shop, 0) if claim.shop else sum(counts[claim.list].values())
+    return Verdict(claim, REFUTED if rows else VERIFIED, check.task, result.zh, result.en, rows=rows)
+
+
+def _unsure(check: Check, claim: Claim, zh: str, en: str, missing: tuple[str, ...] = ()) -> Verdict:
+    return Verdict(claim, UNKNOWN, check.task, zh, en, missing)
 
 
 def _grouped(frame: pl.DataFrame) -> dict[str, list[dict]]:

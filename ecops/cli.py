@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from ecops import data_verbs, finding_verbs, people_verbs, report_verbs
+from ecops import data_verbs, finding_verbs, item_verbs, people_verbs, report_verbs
 from ecops.errors import BadCall, EcopsError, NotFound, NotRunning
 from ecops.home import SETTINGS, Home
 from ecops.terminal import NUMBER, ZONE, day_of, json_option, moment_of, now, open_store, out, pairs_of, say, table, ticked, told, with_store
@@ -441,6 +441,7 @@ def playbook_coverage(as_json: bool) -> None:
 @click.argument("a")
 @click.argument("b")
 @json_option
+@click.option("--unverified", is_flag=True, help="instead of the open items those that are done and not verified")
 @with_store
 def playbook_diff(home: Home, store, a: str, b: str, as_json: bool) -> None:
     """What changed from A to B: keys, files, or key@version."""
@@ -595,7 +596,7 @@ def show(home: Home, store, run: str, as_json: bool) -> None:
 @click.option("--limit", type=click.IntRange(1, 100_000), default=1000)
 @json_option
 @with_store
-def checklist(home: Home, store, person_key, role_key, shop_key, due, overdue: bool, limit: int, as_json: bool) -> None:
+def checklist(home: Home, store, person_key, role_key, shop_key, due, overdue: bool, unverified: bool, limit: int, as_json: bool) -> None:
     """What people have to do."""
     from ecops.service import people, shops, views
 
@@ -607,8 +608,9 @@ def checklist(home: Home, store, person_key, role_key, shop_key, due, overdue: b
     tomorrow = datetime.combine(at.astimezone(ZONE).date() + timedelta(days=1), time(), ZONE)
     until = {"today": tomorrow, "week": tomorrow + timedelta(days=6)}.get(due)
     with store.read() as connection:
-        rows = views.checklist(connection, at, person=person_key, role=role_key, shop=shop_key, until=until, overdue_only=overdue, limit=limit)
-    out(rows, as_json, lambda: table(rows, ["item", "shop", "role", "assignee", "due", "overdue", "title"]))
+        rows = views.checklist(connection, at, person=person_key, role=role_key, shop=shop_key, until=until, overdue_only=overdue, unverified=unverified, limit=limit)
+    columns = ["item", "shop", "role", "closed_by", "verification", "title"] if unverified else ["item", "shop", "role", "assignee", "due", "overdue", "title"]
+    out(rows, as_json, lambda: table(rows, columns))
 
 
 @cli.command()
@@ -624,23 +626,22 @@ def done(home: Home, store, item: int, by: str, value, file: Path | None, link, 
     """Tick an item with its evidence."""
     from ecops.service import items
 
-    kept = _keep_file(home, file) if file else None
-    ticked(items.complete(store, item, by, items.Proof(value, link, kept, note), now()), as_json)
+    kept = _keep_file(home, store, item, file) if file else None
+    proof = items.Proof(value, link, kept and kept.name, note, kept and kept.size)
+    ticked(items.complete(store, item, by, proof, now()), as_json)
 
 
-def _keep_file(home: Home, file: Path) -> str:
-    import hashlib
+def _keep_file(home: Home, store, item: int, file: Path):
+    """A file of a call, kept if it is not larger than the item allows."""
+    from ecops import evidence
+    from ecops.service import items
 
     if not file.is_file():
         raise NotFound(f"There is no file {file}.")
-    content = file.read_bytes()
-    if not 0 < len(content) <= 20 * 1024 * 1024:
-        raise BadCall(f"{file} is {'empty' if not content else 'larger than 20 MB'}; bring a file of 1 byte to 20 MB.")
-    name = hashlib.sha256(content).hexdigest() + file.suffix.lower()[:10]
-    folder = home.folder / "evidence"
-    folder.mkdir(exist_ok=True)
-    (folder / name).write_bytes(content)
-    return name
+    with store.read() as connection:
+        most = evidence.most_bytes(items.find(connection, item).evidence)
+    with file.open("rb") as stream:
+        return evidence.keep(home.folder, file.name, stream, most)
 
 
 @cli.command()
@@ -895,7 +896,7 @@ def _lines(source: str) -> list[str]:
     return [line.removesuffix("\r") for line in source.removesuffix("\n").split("\n")] if source else []
 
 
-for verb in (*data_verbs.VERBS, *finding_verbs.VERBS, *people_verbs.VERBS, *report_verbs.VERBS):
+for verb in (*data_verbs.VERBS, *finding_verbs.VERBS, *item_verbs.VERBS, *people_verbs.VERBS, *report_verbs.VERBS):
     cli.add_command(verb)
 
 

@@ -1,9 +1,10 @@
 """The shelf of playbooks with what the registered tasks take, put together once a process."""
 
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
-from ecops.automation import automations
+from ecops.automation import Ask, automations
 from ecops.calculate import read_params
 from ecops.playbook.check import TaskFacts
 from ecops.playbook.library import Shelf, folders_from
@@ -18,7 +19,17 @@ def shelf(extra: Path | None = None) -> Shelf:
 @lru_cache(maxsize=1)
 def task_facts() -> dict[str, TaskFacts]:
     """What the check needs of every registered task."""
-    return {name: TaskFacts(frozenset(declared.params.model_fields), _trial(declared)) for name, declared in automations().items()}
+    return {name: TaskFacts(frozenset(declared.params.model_fields), _trial(declared), _lists(declared)) for name, declared in automations().items()}
+
+
+def _lists(declared):
+    """The names of its lists, which are the same whatever the data: asked without any."""
+
+    def look() -> frozenset[str]:
+        answer = declared({}, Ask(("shop",), datetime(2026, 1, 1, tzinfo=UTC), declared.params()))
+        return frozenset(answer.lists)
+
+    return lru_cache(maxsize=1)(look)
 
 
 def _trial(declared):

@@ -44,8 +44,8 @@ def told(row: dict, as_json: bool, words: str) -> None:
 
 def ticked(done, as_json: bool) -> None:
     """What became of an item."""
-    row = {"item": done.item, "state": done.state, "landed": done.landed, "by": done.by, "at": done.at.isoformat()}
-    out(row, as_json, lambda: f"{done.item} {done.state} {done.by}")
+    row = {"item": done.item, "state": done.state, "landed": done.landed, "by": done.by, "at": done.at.isoformat(), "verification": done.verification}
+    out(row, as_json, lambda: f"{done.item} {done.state} {done.by}{f' ({done.verification})' if done.verification else ''}")
 
 
 def _plain(value: Any) -> str:

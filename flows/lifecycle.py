@@ -18,14 +18,14 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run as this
 from prefect.states import Cancelled
 
-from ecops.calculate import calculate
+from ecops.calculate import calculate, verify
 from ecops.engine.firing import moment_of
 from ecops.errors import BadCall, NotPossible
 from ecops.home import Home
 from ecops.orchestration.relay import flow_run_name
-from ecops.orchestration.worker import end_here, name_flow_run, run_step, sleep_until
+from ecops.orchestration.worker import end_here, name_flow_run, run_beside, run_step, sleep_until
 from ecops.playbook.cron import once_a_day
-from ecops.service import launch, outbox, views, work
+from ecops.service import launch, outbox, verify as verifying, views, work
 from ecops.shelf import shelf
 from ecops.shop.lake import Lake
 from ecops.store.database import Store
@@ -54,9 +54,18 @@ class Waking:
         await _thread(work.record, self.store, claimed, results, datetime.now(UTC))
         await _show(claimed, results)
 
+    async def verify(self) -> None:
+        """Check what people claimed when they ticked, all that waits at once."""
+        turn = 0
+        while checks := await _thread(verifying.claim, self.store, self.run, self.execution, datetime.now(UTC)):
+            count, turn = sum(len(check.claims) for check in checks), turn + 1
+            verdicts = await run_beside(lambda checks=checks: [one for check in checks for one in verify(check, self.lake)], self.flow_run, f"{self.execution}:{turn}", f"核验 {count} 项 / verify")
+            await _thread(verifying.record, self.store, self.run, self.execution, verdicts, datetime.now(UTC))
+
     async def rest(self) -> None:
         """Sleep until something automated is due, or return when the run has ended; work that came meanwhile is done first."""
         while True:
+            await self.verify()
             down = await _thread(work.lay_down, self.store, self.run, self.execution, datetime.now(UTC))
             if down.how != "more":
                 break

@@ -18,7 +18,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import anyio
 import anyio.to_thread
@@ -149,6 +149,17 @@ async def run_step(
 
     task = Task(fn=calculate, name=step, persist_result=False)
     return await run_bar_task(task, flow_run_id, step, title, needs=needs)
+
+
+async def run_beside(call: Callable[[], T], flow_run_id: UUID | str, key: str, title: str) -> T:
+    """Execute a plain blocking calculation in a thread as a task run of its own beside the bars; `key` tells it apart from every other of the flow run."""
+
+    async def calculate() -> T:
+        return await anyio.to_thread.run_sync(call)
+
+    flow_run = UUID(str(flow_run_id))
+    run = TaskRun(id=uuid5(flow_run, key), name=title, flow_run_id=flow_run, task_key="verify", dynamic_key=key, state=Pending())
+    return await run_task_async(Task(fn=calculate, name="verify", persist_result=False), task_run=run, parameters={})
 
 
 # -- executing one flow run

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from ecops.playbook.dates import DAY, LAUNCH, READY, DateRule
 from ecops.playbook.include import Groups, expanded
-from ecops.playbook.model import ROLES, Each, Playbook, Step
+from ecops.playbook.model import ROLES, Each, Playbook, Step, Verify, verifiers
 from ecops.playbook.params import read_bound, read_param
 from ecops.playbook.problem import ERROR, WARNING, Problem, find, near, problem
 from ecops.playbook.rows import ROWS
@@ -23,10 +23,11 @@ __all__ = ["ERROR", "WARNING", "Problem", "TaskFacts", "needs_of", "read_playboo
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """What the check needs to know of an automated step: the names of its parameters and how to try values."""
+    """What the check needs to know of an automated step: the names of its parameters, how to try values, and the lists it answers with."""
 
     params: frozenset[str]
     try_params: Any  # callable(dict) -> None, raising ValueError
+    lists: Callable[[], frozenset[str]] = frozenset
 
 
 Others = Callable[[str], Playbook | None]
@@ -300,7 +301,9 @@ def _step_names(playbook: Playbook, step: Step, at: Path, places: Places, tasks:
     if step.stage not in playbook.stages:
         yield problem(places, (*at, "stage"), "unknown-stage", f"{step.id} is in the stage {step.stage}, which does not exist.", near(str(step.stage), playbook.stages))
     if step.task:
-        yield from _task_call(step, at, places, tasks)
+        yield from _task_call(step.task, step.with_, at, places, tasks)
+    for where, verify in verifiers(step):
+        yield from _verifier(verify, (*at, *where), places, tasks)
     yield from _asked_of_all(step, ids, at, places)
     if isinstance(step.checklist, Each):
         source = ids.get(step.checklist.step)
@@ -315,25 +318,45 @@ def _asked_of_all(step: Step, ids: Mapping[str, Step], at: Path, places: Places)
     if not step.when or step.per_shop:
         return
     by_name = {key.replace("-", "_"): other for key, other in ids.items()}
+    yield from _reopens(step, ids, at, places)
     for name in sorted(attributes_used(step.when.strip().removeprefix("{{").removesuffix("}}"), "steps", expression=True)):
         if (other := by_name.get(name.replace("-", "_"))) and other.per_shop:
             yield problem(places, (*at, "when"), "scope", f"{step.id} is once for the run, {other.id} once for every shop; the condition cannot tell which shop it asks.", "Give both the same 'scope'.")
 
 
-def _task_call(step: Step, at: Path, places: Places, tasks: Mapping[str, TaskFacts]) -> Iterator[Problem]:
-    facts = tasks.get(step.task)
+def _reopens(step: Step, ids: Mapping[str, Step], at: Path, places: Places) -> Iterator[Problem]:
+    """What a rejection reopens is a checklist that the gate waits for, and is no other shop's."""
+    for position, key in enumerate(step.approval.reopens if step.approval else ()):
+        place, other = (*at, "approval", "reopens", position), ids.get(key)
+        if other is None or other.kind != "checklist":
+            yield problem(places, place, "unknown-step", f"{step.id} reopens {key}, which is no checklist of this playbook.", near(key, [name for name, one in ids.items() if one.kind == "checklist"]))
+        elif key not in step.needs:
+            yield problem(places, place, "not-needed", f"{step.id} reopens {key} and would not wait until it is finished again.", f"Add {key} to its 'needs'.")
+        elif step.per_shop and not other.per_shop:
+            yield problem(places, place, "scope", f"{step.id} is decided for one shop, and {key} is the run's; it would be reopened for all.", "Give both the same 'scope'.")
+
+
+def _task_call(task: str, given: Mapping[str, Any], at: Path, places: Places, tasks: Mapping[str, TaskFacts]) -> Iterator[Problem]:
+    facts = tasks.get(task)
     if facts is None:
-        yield problem(places, (*at, "task"), "unknown-task", f"There is no task {step.task}.", near(step.task, tasks))
+        yield problem(places, (*at, "task"), "unknown-task", f"There is no task {task}.", near(task, tasks))
         return
-    for name in step.with_:
+    for name in given:
         if name not in facts.params:
-            yield problem(places, (*at, "with", name), "unknown-param", f"The task {step.task} takes no {name}.", near(name, facts.params))
-    fixed = {name: value for name, value in step.with_.items() if name in facts.params and "{{" not in str(value)}
+            yield problem(places, (*at, "with", name), "unknown-param", f"The task {task} takes no {name}.", near(name, facts.params))
+    fixed = {name: value for name, value in given.items() if name in facts.params and "{{" not in str(value)}
     for name, value in fixed.items():
         try:
             facts.try_params({name: value})
         except ValueError as error:
-            yield problem(places, (*at, "with", name), "bad-value", f"The task {step.task} cannot read {name}: {error}.", "Correct it.")
+            yield problem(places, (*at, "with", name), "bad-value", f"The task {task} cannot read {name}: {error}.", "Correct it.")
+
+
+def _verifier(verify: Verify, at: Path, places: Places, tasks: Mapping[str, TaskFacts]) -> Iterator[Problem]:
+    """What checks a tick is a task like any other, and has the list that would refute it."""
+    yield from _task_call(verify.task, verify.with_, at, places, tasks)
+    if verify.list and verify.task in tasks and verify.list not in (lists := tasks[verify.task].lists()):
+        yield problem(places, (*at, "list"), "unknown-list", f"The task {verify.task} gives no list {verify.list}.", near(verify.list, lists))
 
 
 def _step_habits(playbook: Playbook, step: Step, at: Path, places: Places) -> Iterator[Problem]:

@@ -124,6 +124,7 @@ Span = Annotated[
     WithJsonSchema({"type": "string", "pattern": r"^[+-]?\d+ ?(m|min|h|d|w)$", "description": "A duration such as 90m, 4h, 2d."}),
 ]
 Template = Annotated[str, AfterValidator(_template)]
+TaskName = Annotated[str, Field(pattern=r"^[a-z_]+\.[a-z_]+$")]
 Condition = Annotated[str, AfterValidator(_condition)]
 Phase = Literal["preparation", "daily", "campaign", "review"]
 Duty = Literal[tuple(DUTIES)]
@@ -192,8 +193,11 @@ class Param(Part):
         return self
 
 
+MOST_MB = 20  # of a file, whatever a playbook says
+
+
 class Evidence(Part):
-    """What closes an item beside the tick itself."""
+    """What closes an item beside the tick itself. `max_mb`: how large a file may be, 20 MB unless it says less."""
 
     type: EvidenceType = "tick"
     required: bool = True
@@ -201,6 +205,7 @@ class Evidence(Part):
     min: Decimal | None = None
     max: Decimal | None = None
     choices: tuple[str, ...] = ()
+    max_mb: Annotated[int | None, Field(ge=1, le=MOST_MB)] = None
 
     @model_validator(mode="before")
     @classmethod
@@ -211,11 +216,23 @@ class Evidence(Part):
     def _sense(self) -> Self:
         if self.type != "number" and (self.unit, self.min, self.max) != (None, None, None):
             raise ValueError("'unit', 'min' and 'max' do something for evidence of type number only")
+        if self.type != "file" and self.max_mb is not None:
+            raise ValueError("'max_mb' does something for evidence of type file only")
         if (self.type == "choice") != bool(self.choices):
             raise ValueError("'choices' belongs to evidence of type choice, and such evidence needs them")
         if self.min is not None and self.max is not None and self.min > self.max:
             raise ValueError(f"no number lies between min {self.min} and max {self.max}; swap them")
         return self
+
+
+class Verify(Part):
+    """The task that checks what was claimed when an item is ticked. What it answers with `ok` is verified, unless its `list` (when one is named) has rows for
+    the shop: then it is refuted. Texts in `with` may name what was brought: `item.value`, `item.link`, `item.file`, `item.note`, `item.key`.
+    """
+
+    task: TaskName
+    with_: Annotated[dict[str, Any], Field(alias="with"), AfterValidator(_with)] = {}
+    list: Annotated[str | None, Field(pattern=r"^[a-z][a-z0-9_]*$")] = None
 
 
 class Item(Part):
@@ -225,6 +242,7 @@ class Item(Part):
     title: Text
     evidence: Evidence = Evidence()
     role: Key | None = None
+    verify: Verify | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -267,6 +285,7 @@ class Each(Part):
     key: str = "item_id"
     evidence: Evidence = Evidence()
     learn: Learn | None = None
+    verify: Verify | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -277,6 +296,8 @@ class Each(Part):
     def _by_a_verdict(self) -> Self:
         if self.learn and self.evidence != VERDICT:
             raise ValueError(f"a finding is closed by {ACCEPT} or {DECLINE}; remove 'evidence'")
+        if self.learn and self.verify:
+            raise ValueError("a finding is what people think of it, which no task can check; remove 'verify'")
         return self
 
     @property
@@ -291,14 +312,30 @@ class Each(Part):
 
 
 class Approval(Part):
-    """A gate: `quorum` approvals by holders of the roles in `by`. `not: requester` keeps the person who launched out. It opens when people have accepted
-    or declined at least so many `findings` of the run.
+    """A gate: `quorum` approvals by holders of the roles in `by`, one voice a person. `not: requester` keeps the person who launched out. With `every_role` each
+    role in `by` gives at least one of them, each by another person. It opens when people have accepted or declined at least so many `findings` of the run. A
+    rejection `reopens` the done items of these checklists, which the gate needs, and waits until they are finished again.
     """
 
     by: Annotated[tuple[Key, ...], Field(min_length=1), BeforeValidator(lambda value: [value] if isinstance(value, str) else value)]
     quorum: Annotated[int, Field(ge=1, le=20)] = 1
     exclude: Annotated[Literal["requester"] | None, Field(alias="not")] = None
     findings: Annotated[int, Field(ge=0, le=100)] = 0
+    every_role: bool = False
+    reopens: tuple[Key, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_voice_a_role(cls, value: Any) -> Any:
+        return {"quorum": len(value["by"])} | value if isinstance(value, dict) and value.get("every_role") and isinstance(value.get("by"), list | tuple) else value
+
+    @model_validator(mode="after")
+    def _sense(self) -> Self:
+        if self.every_role and len(set(self.by)) < 2:
+            raise ValueError("'every_role' does something where 'by' names several roles; remove it")
+        if self.every_role and self.quorum < len(self.by):
+            raise ValueError(f"{len(self.by)} roles give at least {len(self.by)} approvals, and 'quorum' says {self.quorum}; raise it or remove it")
+        return self
 
 
 class Escalation(Part):
@@ -317,7 +354,7 @@ class Step(Part):
     stage: Key | None = None
     duty: Duty | None = None
     serves: tuple[str, ...] = ()
-    task: Annotated[str, Field(pattern=r"^[a-z_]+\.[a-z_]+$")] | None = None
+    task: TaskName | None = None
     with_: Annotated[dict[str, Any], Field(alias="with"), AfterValidator(_with)] = {}
     checklist: tuple[Item, ...] | Each | None = None
     approval: Approval | None = None
@@ -388,6 +425,13 @@ def _senseless(step: Step):
 
 
 class Schedule(Part):
+def verifiers(step: Step) -> Iterator[tuple[tuple[str | int, ...], Verify]]:
+    """What checks the ticks of a checklist, each with its place in the step."""
+    lines = [(("checklist", "verify"), step.checklist.verify)] if isinstance(step.checklist, Each) else []
+    lines += [(("checklist", index, "verify"), item.verify) for index, item in enumerate(step.checklist if isinstance(step.checklist, tuple) else ())]
+    return ((path, verify) for path, verify in lines if verify)
+
+
     """When a daily playbook is launched by itself: a cron line in the playbook's time zone.
 
     `missed`: firings of a time when the machine was off are caught up `once`, by the newest of them, or left out (`skip`).

@@ -1,6 +1,6 @@
 """Texts and conditions of a playbook: Jinja2 in its immutable sandbox, cut down to looking up and formatting.
 
-The named inputs are `params`, `shop`, `anchors`, `steps` and, in the items of an `each` checklist, `it`. Loops, macros,
+The named inputs are `params`, `shop`, `anchors`, `steps`, in the items of an `each` checklist `it`, and in what checks a tick `item`. Loops, macros,
 calls, arithmetic and formats are refused when the playbook is read, so that no text can cost more than its own length.
 """
 
@@ -19,7 +19,7 @@ MAX_OUTPUT = 4_000
 MAX_NESTING = 20
 # Digits before or behind the point: more would take longer to write out than to think of.
 MAX_DIGITS = 40
-INPUTS = frozenset({"params", "shop", "anchors", "steps", "it"})
+INPUTS = frozenset({"params", "shop", "anchors", "steps", "it", "item"})
 _ALLOWED = (
     nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Const, nodes.If,
     nodes.CondExpr, nodes.And, nodes.Or, nodes.Not, nodes.Compare, nodes.Operand, nodes.Filter, nodes.Test, nodes.List,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ecops.playbook.dates import DAY, LAUNCH
-from ecops.playbook.model import Each, Playbook, Step, Text, texts_in
+from ecops.playbook.model import Each, Evidence, Playbook, Step, Text, texts_in, verifiers
 from ecops.playbook.params import comparable, example_of, read_param
 from ecops.playbook.problem import Problem, near, problem
 from ecops.playbook.source import Path, Places
@@ -13,6 +13,8 @@ from ecops.playbook.template import BadTemplate, attributes_used, evaluate, fill
 
 REFUSED_REWARD = ("好评返现", "好评有礼", "五星返现")
 SHOP = {"key": "shop", "name": "shop", "platform": "taobao", "tags": []}
+ITEM = ("value", "link", "file", "note", "key")  # of what was brought when an item was ticked
+_BRINGS = {"tick": None, "number": "value", "text": "value", "choice": "value", "link": "link", "file": "file"}
 TITLE_LENGTH = 200
 
 
@@ -36,6 +38,8 @@ def check_texts(playbook: Playbook, places: Places) -> Iterator[Problem]:
     found += [said for index, freeze in enumerate(playbook.freezes) for said in _said(("freezes", index, "title"), freeze.title, set())]
     if playbook.then:
         found += [Said(("then", "with", name), text, frozenset({"params", "anchors"})) for name, value in playbook.then.with_.items() for text in texts_in(value)]
+    for index, step in enumerate(playbook.steps):
+        yield from _not_brought(step, ("steps", index), places)
     for said in found:
         names = list(_names(said, known, places))
         yield from names
@@ -63,6 +67,8 @@ def _of_step(at: Path, step: Step) -> Iterator[Said]:
         if learn := step.checklist.learn:
             yield from _said((*at, "checklist", "learn", "item"), learn.item, inputs)
             yield from (Said((*at, "checklist", "learn", name), text, frozenset(inputs)) for name in ("playbook", "value") for text in texts_in(getattr(learn, name)))
+    for path, verify in verifiers(step):
+        yield from (Said((*at, *path, "with", name), text, frozenset({"params", "anchors", "item"} | shop)) for name, value in verify.with_.items() for text in texts_in(value))
     for index, item in enumerate(step.checklist if isinstance(step.checklist, tuple) else ()):
         yield from _said((*at, "checklist", index, "title"), item.title, {"params", "anchors"} | shop)
     if step.when:
@@ -72,10 +78,10 @@ def _of_step(at: Path, step: Step) -> Iterator[Said]:
 def _attributes(playbook: Playbook) -> dict[str, set[str]]:
     """What each input holds; a row of an outcome holds what its task gives."""
     tasks = {step.id for step in playbook.steps if step.task}
-    return {"params": set(playbook.params), "anchors": set(playbook.anchors) | {DAY, LAUNCH}, "shop": set(SHOP), "steps": tasks | {key.replace("-", "_") for key in tasks}}
+    return {"params": set(playbook.params), "anchors": set(playbook.anchors) | {DAY, LAUNCH}, "shop": set(SHOP), "steps": tasks | {key.replace("-", "_") for key in tasks}, "item": set(ITEM)}
 
 
-_CODES = {"params": "unknown-param", "anchors": "unknown-anchor", "steps": "unknown-step", "shop": "unknown-field"}
+_CODES = {"params": "unknown-param", "anchors": "unknown-anchor", "steps": "unknown-step", "shop": "unknown-field", "item": "unknown-field"}
 
 
 def _names(said: Said, known: Mapping[str, set[str]], places: Places) -> Iterator[Problem]:
@@ -88,6 +94,20 @@ def _names(said: Said, known: Mapping[str, set[str]], places: Places) -> Iterato
             continue
         for attribute in sorted(attributes_used(said.text, name, said.condition) - known.get(name, set())) if name in known else ():
             yield problem(places, said.path, _CODES[name], f"The text names {name}.{attribute}, which does not exist.", near(attribute, known[name]))
+
+
+def _not_brought(step: Step, at: Path, places: Places) -> Iterator[Problem]:
+    """What a verifier looks up must be what the item closes with."""
+    for path, verify in verifiers(step):
+        evidence = step.checklist.evidence if isinstance(step.checklist, Each) else step.checklist[path[1]].evidence
+        for name, value in verify.with_.items():
+            for text in texts_in(value):
+                for lacking in sorted((attributes_used(text, "item") & set(_BRINGS.values())) - {_BRINGS[evidence.type]}):
+                    yield problem(places, (*at, *path, "with", name), "not-brought", f"The text names item.{lacking}, and the item closes with a {evidence.type}.", _brings(evidence))
+
+
+def _brings(evidence: Evidence) -> str:
+    return f"Name item.{_BRINGS[evidence.type]}." if _BRINGS[evidence.type] else "Give the item evidence, such as 'evidence: number'."
 
 
 def _instead(said: Said) -> str:
@@ -107,7 +127,7 @@ def _samples(playbook: Playbook) -> dict[str, Any] | None:
 
 def _trial(said: Said, samples: Mapping[str, Any], places: Places) -> Iterator[Problem]:
     """Fill a text in with plain values, where nothing depends on what a task will give."""
-    if names_used(said.text, said.condition) & {"steps", "it"}:
+    if names_used(said.text, said.condition) & {"steps", "it", "item"}:
         return
     try:
         if said.condition:

@@ -19,7 +19,7 @@ from ecops.playbook.params import comparable
 from ecops.playbook.template import BadTemplate, attributes_used, evaluate, render
 from ecops.service.findings import proposal
 from ecops.service.frozen import frozen
-from ecops.service.lines import item_row
+from ecops.service.lines import item_row, verify_json
 from ecops.service.values import Values
 from ecops.service.walls import on_walls
 from ecops.store import tables as t
@@ -103,17 +103,19 @@ def _each_items(tx: Tx, run, playbook: Playbook, step: Step, rows: list, due: da
     """A row of the outcome's list becomes an item; an empty list has nothing to ask, an unknown one asks a person."""
     outcomes = _outcomes(tx, run.run, step.checklist.step)
     values = Values(tx, run.run, run.params)
-    shops = _shop_inputs(tx, [row.shop for row in rows])
-    new, empty = [], []
+    shops = shop_inputs(tx, [row.shop for row in rows])
+    new, by_hand, empty = [], [], []
     for row in rows:
         outcome = outcomes.get(row.shop)
         if outcome is None or outcome.status != "ok":
-            new.append((row, [(UNKNOWN_KEY, *_by_hand(step))]))
+            by_hand.append((row, [(UNKNOWN_KEY, *_by_hand(step))]))
         elif listed := outcome.lists.get(step.checklist.list, []):
             new.append((row, _each_titles(step, listed, {"params": values.of(row.shop), "anchors": run.anchors, "shop": shops[row.shop]})))
         else:
             empty.append(row)
-    insert_items(tx, step, playbook.role_of(step), new, due, step.checklist.evidence.model_dump(mode="json"))
+    role, evidence = playbook.role_of(step), step.checklist.evidence.model_dump(mode="json")
+    insert_items(tx, step, role, by_hand, due, evidence)
+    insert_items(tx, step, role, new, due, evidence, verify_json(step.checklist.verify))
     finish(tx, playbook, empty, "done", "step.done", {"reason": "the list is empty"})
 
 
@@ -139,8 +141,8 @@ def _said(source: str, inputs: dict) -> str:
         return "; ".join(f"{key}={value}" for key, value in list(inputs["it"].items())[:6])
 
 
-def insert_items(tx: Tx, step: Step, role: str, new: Sequence[tuple[Any, list]], due: datetime | None, evidence: dict) -> None:
-    """Open items of steps: `new` pairs a step run with (key, zh, en), and the finding where it puts one, of its lines."""
+def insert_items(tx: Tx, step: Step, role: str, new: Sequence[tuple[Any, list]], due: datetime | None, evidence: dict, verify: dict | None = None) -> None:
+    """Open items of steps: `new` pairs a step run with (key, zh, en), and the finding where it puts one, of its lines. `verify`: what checks the tick of a row."""
     count = sum(len(lines) for _, lines in new)
     if not count:
         return
@@ -148,7 +150,7 @@ def insert_items(tx: Tx, step: Step, role: str, new: Sequence[tuple[Any, list]],
     for row, lines in new:
         lines = list({line[:3]: line for line in lines}.values())  # a row that stands twice is asked once
         keys = _apart([line[0] for line in lines])
-        tx.add(t.item, [item_row(next(ids), row.id, row.run, row.step, row.shop, position, keys[position], zh, en, role, "open", due, evidence, *finding) for position, (_, zh, en, *finding) in enumerate(lines)])
+        tx.add(t.item, [item_row(next(ids), row.id, row.run, row.step, row.shop, position, keys[position], zh, en, role, "open", due, evidence, *(finding or (None,)), verify) for position, (_, zh, en, *finding) in enumerate(lines)])
         tx.connection.execute(update(t.step_run).where(t.step_run.c.id == row.id).values(items_total=t.step_run.c.items_total + len(lines)))
 
 
@@ -189,7 +191,7 @@ def _free(tx: Tx, playbook: Playbook, done: Step, rows: list) -> None:
 
 def _inputs_of(tx: Tx, run, playbook: Playbook, condition: str, shops: Sequence[str]) -> dict[str, dict]:
     """What a condition may name, by shop: params, shop, anchors, and the outcomes of the steps it names (by id, `-` or `_`)."""
-    values, known = Values(tx, run.run, run.params), _shop_inputs(tx, shops)
+    values, known = Values(tx, run.run, run.params), shop_inputs(tx, shops)
     named = {name.replace("_", "-") for name in attributes_used(condition.strip().removeprefix("{{").removesuffix("}}"), "steps", expression=True)}
     steps = _step_inputs(tx, run.run, [step.id for step in playbook.steps if step.id.replace("_", "-") in named])
     return {
@@ -198,7 +200,7 @@ def _inputs_of(tx: Tx, run, playbook: Playbook, condition: str, shops: Sequence[
     }
 
 
-def _shop_inputs(tx: Tx, keys: Sequence[str]) -> dict[str, dict]:
+def shop_inputs(tx: Tx, keys: Sequence[str]) -> dict[str, dict]:
     """What texts may name of shops; the run's own steps have none."""
     known = {key: {"key": key} for key in keys}
     for part in chunks(keys):

@@ -1,4 +1,7 @@
-"""The life of an item: done, skipped, reopened, claimed, assigned, delegated. Who is second is told who was first."""
+"""The life of an item: done, skipped, reopened, claimed, assigned, delegated. Who is second is told who was first.
+
+A ticked item whose claim a task checks is done and `pending`; it counts once it is verified (`ecops.service.verify`).
+"""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -17,36 +20,49 @@ from ecops.service.advance import advance, finish
 from ecops.service.findings import judge
 from ecops.service.freezes import open_with_reason
 from ecops.service.frozen import frozen
-from ecops.service.notices import ASSIGNED, tell
+from ecops.service.notices import ASSIGNED, REOPENED, tell
 from ecops.service.people import known
-from ecops.service.staff import ASSIGNEE, Staff
+from ecops.service.staff import ASSIGNEE, PERSON, Staff
 from ecops.store import tables as t
 from ecops.store.database import Store
 from ecops.store.tx import Tx, chunks
 
+PENDING, VERIFIED, REFUTED, UNKNOWN = "pending", "verified", "refuted", "unknown"
 _MAX_DIGITS = 30  # a number longer than that was not counted
 _WORDS = {"done": "done", "skipped": "skipped", "withdrawn": "withdrawn", "planned": "not open yet", "open": "open"}
 
 
 @dataclass(frozen=True)
 class Proof:
-    """What a person brings: a number or text or choice as `value`, a link, the stored name of a file, a note."""
+    """What a person brings: a number or text or choice as `value`, a link, the stored name of a file and its `size` in bytes, a note."""
 
     value: str | None = None
     link: str | None = None
     file: str | None = None
     note: str | None = None
+    size: int | None = None
+
+    @property
+    def columns(self) -> dict[str, str | None]:
+        """What the item's row keeps of it; the size stands in its event."""
+        return {"value": self.value, "link": self.link, "file": self.file, "note": self.note}
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What its event tells of it."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 @dataclass(frozen=True)
 class Ticked:
-    """What became of an item. `landed` is always true: who does not land gets NotPossible."""
+    """What became of an item. `landed` is always true: who does not land gets NotPossible. `verification`: pending, where a task checks what was claimed."""
 
     item: int
     state: str
     landed: bool
     by: str
     at: datetime
+    verification: str | None = None
 
 
 def complete(store: Store, item: int, by: str, proof: Proof, now: datetime) -> Ticked:
@@ -57,8 +73,8 @@ def complete(store: Store, item: int, by: str, proof: Proof, now: datetime) -> T
         if row.state == "open":
             _accept(Evidence.model_validate(row.evidence), proof)
             open_with_reason(tx, row, proof.note)
-        _close(tx, row, "done", "item.done", value=proof.value, link=proof.link, file=proof.file, note=proof.note)
-    return Ticked(item, "done", True, by, now)
+        _close(tx, row, "done", "item.done", proof)
+    return Ticked(item, "done", True, by, now, _verification(row))
 
 
 def complete_all(store: Store, ticks: Mapping[int, Proof], by: str, now: datetime) -> int:
@@ -68,23 +84,25 @@ def complete_all(store: Store, ticks: Mapping[int, Proof], by: str, now: datetim
         rows = _many(tx, list(ticks))
         for row in rows:
             if row.state != "open" or row.run_state != "active":
-                raise _too_late(row) if row.state != "open" else _ended(row)
+                raise _too_late(row) if row.state != "open" else ended(row)
             _accept(Evidence.model_validate(row.evidence), ticks[row.id])
             open_with_reason(tx, row, ticks[row.id].note)
-        for proof in dict.fromkeys(ticks.values()):
-            alike = [row for row in rows if ticks[row.id] == proof]
-            landed = tx.move_items(alike, "done", "item.done", {name: value for name, value in vars(proof).items() if value is not None}, closed_by=by, closed_at=now, **vars(proof))
+        for proof, verification in dict.fromkeys((ticks[row.id], _verification(row)) for row in rows):
+            alike = [row for row in rows if (ticks[row.id], _verification(row)) == (proof, verification)]
+            landed = tx.move_items(alike, "done", "item.done", proof.told, closed_by=by, closed_at=now, verification=verification, checked=None, **proof.columns)
             if len(landed) < len(alike):
                 raise _too_late(find(tx.connection, next(row.id for row in alike if row not in landed)))
         for row in rows:
             if row.finding:
                 judge(tx, row, "done", ticks[row.id].value, ticks[row.id].note)
-        _count(tx, rows)
+        count(tx, [row for row in rows if not row.verify])
+        for run, step in sorted({(row.run, row.step) for row in rows if row.verify}):
+            tx.redraw(run, step)
     return len(rows)
 
 
-def _count(tx: Tx, rows: list) -> None:
-    """The steps of items that were closed: what is closed is counted, and those with nothing left end."""
+def count(tx: Tx, rows: Sequence[Any]) -> None:
+    """The steps of items that were closed for good: what is closed is counted, and those with nothing left end."""
     for (run, digest), of_run in groupby(sorted(rows, key=lambda row: (row.run, row.digest)), key=lambda row: (row.run, row.digest)):
         closed = Counter((row.step_run, row.step) for row in of_run)
         counted = update(t.step_run).where(t.step_run.c.id == bindparam("number")).values(items_done=t.step_run.c.items_done + bindparam("closed"))
@@ -105,7 +123,7 @@ def skip(store: Store, item: int, by: str, reason: str, now: datetime) -> Ticked
         row, _ = _held(tx, item, by)
         if row.state == "open":
             open_with_reason(tx, row, reason)
-        _close(tx, row, "skipped", "item.skipped", note=reason)
+        _close(tx, row, "skipped", "item.skipped", Proof(note=reason))
     return Ticked(item, "skipped", True, by, now)
 
 
@@ -113,18 +131,44 @@ def reopen(store: Store, item: int, by: str, reason: str, now: datetime) -> Tick
     """Open a closed item again, and its step with it, as long as nothing after it has begun."""
     with store.write(now, by) as tx:
         _reason(reason)
-        row, _ = _held(tx, item, by)
-        step = tx.one(select(t.step_run).where(t.step_run.c.id == row.step_run).with_for_update())
+        row = alone(tx, item)
+        known(tx, by)
+        staff = Staff(tx.connection, now)
+        concerned(staff, row, by)
+        step = tx.one(select(t.step_run.c.state).where(t.step_run.c.id == row.step_run))
         if step.state != "open":
             raise NotPossible(f"Item {item} belongs to a step that is {step.state}; what follows has begun, so it stays as it is.", as_json(row))
-        if not tx.move_items([row], "open", "item.reopened", {"reason": reason}, closed_by=None, closed_at=None):
-            raise _too_late(find(tx.connection, item))
+        if not open_again(tx, staff, [row], reason):
+            raise _too_late(row)
+    return Ticked(item, "open", True, by, now)
+
+
+def open_again(tx: Tx, staff: Staff, rows: Sequence[Any], reason: str) -> list[Any]:
+    """Closed items (rows of `with_run`, of a run that is held alone) are open again; gives those that landed. They count no more, and who closed them and who has them is told."""
+    landed = tx.move_items(rows, "open", "item.reopened", {"reason": reason}, closed_by=None, closed_at=None, verification=None, checked=None)
+    for row in landed:
         open_with_reason(tx, row, reason)
         if row.finding:
             judge(tx, row, "open", None, reason)
-        tx.connection.execute(update(t.step_run).where(t.step_run.c.id == row.step_run).values(items_done=t.step_run.c.items_done - 1))
-        tx.redraw(row.run, row.step)
-    return Ticked(item, "open", True, by, now)
+    for step_run, closed in Counter(row.step_run for row in landed if counts(row)).items():
+        tx.connection.execute(update(t.step_run).where(t.step_run.c.id == step_run).values(items_done=t.step_run.c.items_done - closed))
+    for run, step in sorted({(row.run, row.step) for row in landed}):
+        tx.redraw(run, step)
+    for row in landed:
+        tell_of(tx, staff, row, REOPENED, {"zh": f"原因:{reason}", "en": f"Reason: {reason}"}, row.closed_by, row.assignee)
+    return landed
+
+
+def counts(row) -> bool:
+    """Whether a closed item counts as finished: one whose claim a task checks does once it is verified."""
+    return row.state == "skipped" or (row.state == "done" and row.verification in (None, VERIFIED))
+
+
+def tell_of(tx: Tx, staff: Staff, row, kind: str, said: Mapping[str, str], *people: str | None) -> None:
+    """Tell people (those who cover them, while they are absent) what became of an item whose version was `row.version` before."""
+    told = {staff.stand_in(person) or person: ASSIGNEE if person == row.assignee else PERSON for person in people if person and person != tx.actor}
+    # An item may be opened again many times: each time has a version of its own.
+    tell(tx, staff, [{"cause": f"item:{row.id}:{row.version + 1}", "person": person, "kind": kind, "why": why, "role": row.role, "run": row.run, "step": row.step, "shop": row.shop, "step_run": row.step_run, "item": row.id, "detail": dict(said)} for person, why in told.items()])
 
 
 def claim(store: Store, item: int, by: str, now: datetime) -> Ticked:
@@ -199,12 +243,12 @@ def reassign(store: Store, which: Handover, to: str, by: str, now: datetime, app
     with store.write(now, by) as tx:
         for person in filter(None, (by, to, which.of)):
             known(tx, person)
-        query = _with_run().where(t.item.c.state == "open", t.run.c.state == "active", t.item.c.assignee == which.of if which.of else t.item.c.assignee.is_(None))
+        query = with_run().where(t.item.c.state == "open", t.run.c.state == "active", t.item.c.assignee == which.of if which.of else t.item.c.assignee.is_(None))
         for column, value in ((t.item.c.role, which.role), (t.item.c.shop, which.shop), (t.item.c.run, which.run)):
             query = query.where(column == value) if value else query
         rows, staff = tx.all(query.order_by(t.item.c.due_at, t.item.c.id)), Staff(tx.connection, now)
         for row in rows:
-            _concerned(staff, row, by)
+            concerned(staff, row, by)
         if apply:
             _give(tx, staff, rows, to, "item.assigned", owner=to)
         return [as_json(row) | {"due": row.due_at and row.due_at.isoformat()} for row in rows]
@@ -232,7 +276,7 @@ def _held(tx: Tx, item: int, by: str) -> tuple[Any, Staff]:
     row = find(tx.connection, item, hold=True)
     known(tx, by)
     staff = Staff(tx.connection, tx.now)
-    _concerned(staff, row, by)
+    concerned(staff, row, by)
     return row, staff
 
 
@@ -241,47 +285,66 @@ def _held_all(tx: Tx, numbers: Sequence[int], by: str) -> tuple[list, Staff]:
     known(tx, by)
     rows, staff = _many(tx, list(dict.fromkeys(numbers))), Staff(tx.connection, tx.now)
     for row in rows:
-        _concerned(staff, row, by)
+        concerned(staff, row, by)
     return rows, staff
 
 
 def _many(tx: Tx, numbers: Sequence[int]) -> list:
     """The rows of items as `find` gives them, held. Raises NotFound for the first that is not there."""
-    rows = [row for part in chunks(numbers) for row in tx.all(_with_run().where(t.item.c.id.in_(part)).order_by(t.item.c.id).with_for_update(read=True, key_share=True, of=t.run))]
+    rows = [row for part in chunks(numbers) for row in tx.all(with_run().where(t.item.c.id.in_(part)).order_by(t.item.c.id).with_for_update(read=True, key_share=True, of=t.run))]
     there = {row.id for row in rows}
     if missing := next((item for item in numbers if item not in there), None):
         raise _no_item(missing)
     return rows
 
 
-def _concerned(staff: Staff, row, by: str) -> None:
+def concerned(staff: Staff, row, by: str) -> None:
+    """Raises BadCall for a person whom the item does not concern."""
     people = staff.concerned(row)
     if people and by not in people and by != row.closed_by:
         raise BadCall(f"Item {row.id} is the work of {row.role}, and {by} neither holds that role nor has the item, launched the run, or leads it; ask {', '.join(sorted(people)[:3])}, or bind the role with 'ecops role bind {row.role} {by}'.")
 
 
-def _close(tx: Tx, row, to: str, what: str, **values: Any) -> None:
+def _verification(row) -> str | None:
+    """What a tick begins with."""
+    return PENDING if row.verify else None
+
+
+def _close(tx: Tx, row, to: str, what: str, proof: Proof) -> None:
     if row.run_state != "active" and row.state in ("done", "skipped"):
         raise _too_late(row)  # who was first matters more than that the run has ended since
     if row.run_state != "active":
-        raise _ended(row)
-    detail = {name: value for name, value in values.items() if value is not None}
-    if not tx.move_items([row], to, what, detail, closed_by=tx.actor, closed_at=tx.now, **values):
+        raise ended(row)
+    brought = proof.columns if to == "done" else {"note": proof.note}
+    verification = _verification(row) if to == "done" else None
+    if not tx.move_items([row], to, what, proof.told, closed_by=tx.actor, closed_at=tx.now, verification=verification, checked=None, **brought):
         raise _too_late(find(tx.connection, row.id))
     if row.finding:
-        judge(tx, row, to, values.get("value"), values.get("note"))
+        judge(tx, row, to, proof.value, proof.note)
+    if verification is None:
+        count_one(tx, row)
+    tx.redraw(row.run, row.step)
+
+
+def count_one(tx: Tx, row) -> None:
+    """The step of an item that was closed for good: it is counted, and the step ends when nothing is left."""
     counted = update(t.step_run).where(t.step_run.c.id == row.step_run).values(items_done=t.step_run.c.items_done + 1)
     step = tx.one(counted.returning(t.step_run))
     if step.state == "open" and step.items_done >= step.items_total:
         tx.lock_run(row.run)
         finish(tx, frozen(tx.connection, row.digest), [step], "done", "step.done")
         advance(tx, row.run)
-    tx.redraw(row.run, row.step)
+
+
+def alone(tx: Tx, item: int):
+    """The item's row while nobody else closes, opens or checks anything of its run. Raises NotFound."""
+    tx.lock_run(find(tx.connection, item).run, alone=True)
+    return find(tx.connection, item)
 
 
 def find(connection: Connection, item: int, hold: bool = False):
     """The item's row with its run's state and digest; `hold` keeps the run from being cancelled meanwhile. Raises NotFound."""
-    query = _with_run()
+    query = with_run()
     query = query.with_for_update(read=True, key_share=True, of=t.run) if hold else query
     row = connection.execute(query.where(t.item.c.id == item)).first()
     if row is None:
@@ -289,7 +352,8 @@ def find(connection: Connection, item: int, hold: bool = False):
     return row
 
 
-def _with_run():
+def with_run():
+    """Items, each with its run's state, digest, owner role, and who launched it."""
     return select(t.item, t.run.c.state.label("run_state"), t.run.c.digest, t.run.c.owner.label("run_owner"), t.run.c.launched_by).join(t.run, t.run.c.run == t.item.c.run)
 
 
@@ -297,7 +361,8 @@ def _no_item(item: int) -> NotFound:
     return NotFound(f"There is no item {item}; 'ecops checklist' lists the open ones.")
 
 
-def _ended(row) -> NotPossible:
+def ended(row) -> NotPossible:
+    """What is said to who comes after the end of the run."""
     return NotPossible(f"The run {row.run} is {row.run_state}; item {row.id} stays as it is.", as_json(row))
 
 
@@ -311,7 +376,7 @@ def as_json(row) -> dict:
     """The current row, for the one who came second."""
     return {
         "item": row.id, "run": row.run, "step": row.step, "shop": row.shop, "title": row.title_zh, "state": row.state, "assignee": row.assignee, "owner": row.owner,
-        "by": row.closed_by, "at": row.closed_at and row.closed_at.isoformat(), "value": row.value, "note": row.note, "version": row.version,
+        "by": row.closed_by, "at": row.closed_at and row.closed_at.isoformat(), "value": row.value, "note": row.note, "verification": row.verification, "version": row.version,
     }  # fmt: skip
 
 

@@ -20,7 +20,7 @@ from ecops.playbook.texts import TITLE_LENGTH
 from ecops.service.advance import advance
 from ecops.service.findings import in_force
 from ecops.service.learning import Taken, take
-from ecops.service.lines import item_row
+from ecops.service.lines import item_row, verify_json
 from ecops.service.overlaps import tell_both
 from ecops.service.routine import take_over
 from ecops.service.shops import ALL
@@ -212,23 +212,23 @@ def _step_row(run: str, plan: StepPlan, number: int, shop: str, waits: int, item
 
 
 def _lines(playbook: Playbook, plan: StepPlan, shop: dict, filled: Filled) -> list[tuple]:
-    """The lines of a shop's checklist, filled in, and what was learned for it: (key, zh, en, role, evidence)."""
+    """The lines of a shop's checklist, filled in, and what was learned for it: (key, zh, en, role, evidence, verify)."""
     step = plan.step
     if not isinstance(step.checklist, tuple):
         return []
     named, role = filled.inputs(shop["key"]) | {"shop": shop}, playbook.role_of(step)
-    lines = [(line.id or f"{place + 1}", render(line.title.zh, named), render(line.title.en, named), line.role or role, line.evidence) for place, line in enumerate(step.checklist)]
+    lines = [(line.id or f"{place + 1}", render(line.title.zh, named), render(line.title.en, named), line.role or role, line.evidence, line.verify) for place, line in enumerate(step.checklist)]
     learned = [row for row in filled.learned.get(step.id, ()) if not step.per_shop or row.shop in ("", shop["key"])]
-    return lines + [(f"learned-{row.id}", f"上次复盘:{row.item_zh}", f"Learned last time: {row.item_en}", role, Evidence()) for row in learned]
+    return lines + [(f"learned-{row.id}", f"上次复盘:{row.item_zh}", f"Learned last time: {row.item_en}", role, Evidence(), None) for row in learned]
 
 
 def _insert_items(tx: Tx, run: str, dated: Mapping[str, StepPlan], whose: list[tuple[int, dict, list[tuple]]]) -> int:
     """`dated`: the step by shop."""
     ids = iter(tx.numbers("item", count) if (count := sum(len(lines) for *_, lines in whose)) else ())
-    proofs = {line[-1]: line[-1].model_dump(mode="json") for *_, lines in whose for line in lines}
+    proofs = {line[-2]: line[-2].model_dump(mode="json") for *_, lines in whose for line in lines}
     rows = [
-        item_row(next(ids), step_run, run, plan.step.id, shop["key"], position, key, zh, en, role, "planned", plan.due, proofs[evidence])
-        for step_run, shop, lines in whose for plan in (dated[shop["key"]],) for position, (key, zh, en, role, evidence) in enumerate(lines)
+        item_row(next(ids), step_run, run, plan.step.id, shop["key"], position, key, zh, en, role, "planned", plan.due, proofs[evidence], verify=verify_json(verify))
+        for step_run, shop, lines in whose for plan in (dated[shop["key"]],) for position, (key, zh, en, role, evidence, verify) in enumerate(lines)
     ]  # fmt: skip
     for start in range(0, len(rows), 20_000):
         tx.add(t.item, rows[start : start + 20_000])

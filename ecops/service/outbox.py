@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, or_, select, update
 
+from ecops.service.verify import awaiting
 from ecops.service.views import bars, progress_of
 from ecops.store import tables as t
 from ecops.store.database import Store
@@ -58,10 +59,10 @@ def drawn(store: Store, drawing: Drawing, now: datetime) -> None:
 
 
 def to_wake(connection: Connection, now: datetime) -> list:
-    """Runs with automated work that no living execution has, and ended ones whose flow run has not ended; not too often each."""
+    """Runs with automated work, or ticks to verify, that no living execution has, and ended ones whose flow run has not ended; not too often each."""
     busy = select(t.step_run.c.run).where(t.step_run.c.state.in_(("ready", "running")))
     idle = or_(t.run.c.lease_until.is_(None), t.run.c.lease_until < now)
-    working = (t.run.c.state == "active") & t.run.c.run.in_(busy)
+    working = (t.run.c.state == "active") & or_(t.run.c.run.in_(busy), t.run.c.run.in_(awaiting()))
     ending = (t.run.c.state != "active") & (t.run.c.closed_in_prefect == 0)
     rows = connection.execute(select(t.run).where(t.run.c.prefect_flow_run.is_not(None), idle, or_(working, ending)).limit(50))
     return [row for row in rows if row.woken_at is None or row.wakes == 0 or now - row.woken_at >= BACKOFF[min(row.wakes, len(BACKOFF)) - 1]]

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 
 from ecops.store import tables as t
 
-ROLE, ASSIGNEE, COVER, FALLBACK, NOBODY = "role", "assignee", "cover", "fallback", "nobody"
+ROLE, ASSIGNEE, COVER, FALLBACK, PERSON, NOBODY = "role", "assignee", "cover", "fallback", "person", "nobody"
 MANAGEMENT = "management"
 
 

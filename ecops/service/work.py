@@ -18,6 +18,7 @@ from ecops.playbook.template import fill
 from ecops.service.advance import UNKNOWN_KEY, advance, arm, finish, insert_items
 from ecops.service.frozen import frozen
 from ecops.service.values import Values
+from ecops.service.verify import ask_again, is_awaited
 from ecops.service.walls import on_walls
 from ecops.store import tables as t
 from ecops.store.database import Store
@@ -226,21 +227,21 @@ def run_again(store: Store, step_run: int, by: str, now: datetime) -> None:
 
 
 def data_arrived(store: Store, shop: str, now: datetime) -> int:
-    """New data of a shop: its automated steps that could not be decided run again. Gives how many."""
+    """New data of a shop: its automated steps that could not be decided run again, and ticks that could not be verified are checked again. Gives how many."""
     with store.write(now, "import") as tx:
         query = select(t.step_run).join(t.run, t.run.c.run == t.step_run.c.run)
         rows = tx.all(query.where(t.run.c.state == "active", t.step_run.c.kind == "task", t.step_run.c.state == "open", t.step_run.c.shop == shop, t.step_run.c.outcome == "unknown"))
-        return len(tx.move_steps(rows, "ready", "step.again", {"reason": "new data"}, attempt=None))
+        return len(tx.move_steps(rows, "ready", "step.again", {"reason": "new data"}, attempt=None)) + ask_again(tx, shop)
 
 
 def lay_down(store: Store, run: str, execution: str, now: datetime) -> Rest:
-    """End an execution, in the same commit in which it is certain that nothing automated is ready."""
+    """End an execution, in the same commit in which it is certain that nothing automated is ready and no tick waits to be verified."""
     with store.write(now, "worker") as tx:
         advance(tx, run)
         row = tx.lock_run(run)
         if row.execution != execution:
             return Rest("sleeps")
-        if row.state == "active" and tx.one(select(t.step_run.c.id).where(t.step_run.c.run == run, t.step_run.c.state.in_(("ready", "running"))).limit(1)):
+        if row.state == "active" and (is_awaited(tx, run) or tx.one(select(t.step_run.c.id).where(t.step_run.c.run == run, t.step_run.c.state.in_(("ready", "running"))).limit(1))):
             return Rest("more")
         tx.connection.execute(update(t.run).where(t.run.c.run == run).values(execution=None, lease_until=None, wakes=0))
         return Rest("sleeps", next_moment(tx, run)) if row.state == "active" else Rest("ended")

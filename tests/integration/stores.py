@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, or_, select, text
 
 from ecops.playbook.check import needs_of
 from ecops.playbook.model import Playbook
@@ -158,20 +158,23 @@ def _check_run(connection, run) -> None:
     by_step: dict[str, list] = {}
     for row in steps:
         by_step.setdefault(row.step, []).append(row)
-    closed = dict(connection.execute(select(t.item.c.step_run, func.count()).where(t.item.c.run == run.run, t.item.c.state.in_(("done", "skipped"))).group_by(t.item.c.step_run)).all())
+    counted = or_(t.item.c.state == "skipped", (t.item.c.state == "done") & or_(t.item.c.verification.is_(None), t.item.c.verification == "verified"))
+    closed = dict(connection.execute(select(t.item.c.step_run, func.count()).where(t.item.c.run == run.run, counted).group_by(t.item.c.step_run)).all())
+    reopened = set(connection.execute(select(t.event.c.step).where(t.event.c.run == run.run, t.event.c.what == "step.reopened")).scalars())
     for row in steps:
         needed = [other for need in needs_of(book.step(row.step)) for other in by_step[need] if not (row.shop and other.shop) or row.shop == other.shop]
         unfinished = sum(other.state not in ("done", "skipped") for other in needed)
         assert row.waits_for == unfinished, f"{row.step}@{row.shop} waits for {row.waits_for}, but {unfinished} are unfinished"
         assert row.items_done == closed.get(row.id, 0), f"{row.step}@{row.shop} counts {row.items_done} closed items of {closed.get(row.id, 0)}"
-        assert unfinished == 0 or row.state in ("waiting", "cancelled")
+        # what has begun goes on when a rejection reopens what it needed
+        assert unfinished == 0 or row.state in ("waiting", "cancelled") or any(other.step in reopened for other in needed)
     ended = all(row.state in ("done", "skipped", "cancelled") for row in steps)
     assert ended == (run.state != "active"), f"run {run.state}, but all ended is {ended}"
     _check_events(connection, run, steps)
 
 
-_STEP_WORDS = {"waiting": {None, "step.next-round"}, "ready": {"step.ready", "step.again", "step.taken-back"}, "running": {"step.running"}, "open": {"step.opened", "step.asks"}, "done": {"step.done"}, "skipped": {"step.skipped"}, "cancelled": {"step.cancelled"}}  # fmt: skip
-_ITEM_WORDS = {"item.done": "done", "item.skipped": "skipped", "item.reopened": "open"}
+_STEP_WORDS = {"waiting": {None, "step.next-round", "step.waits-again"}, "ready": {"step.ready", "step.again", "step.taken-back"}, "running": {"step.running"}, "open": {"step.opened", "step.asks", "step.reopened"}, "done": {"step.done"}, "skipped": {"step.skipped"}, "cancelled": {"step.cancelled"}}  # fmt: skip
+_ITEM_WORDS = {"item.done": "done", "item.skipped": "skipped", "item.reopened": "open", "item.refuted": "open", "item.verified": "done"}
 
 
 def _check_events(connection, run, steps) -> None:
@@ -188,3 +191,5 @@ def _check_events(connection, run, steps) -> None:
             assert last_item.get(item.id) == item.state
         else:
             assert last_item.get(item.id) in (None, "open")
+        assert item.verification in (("pending", "verified", "unknown") if item.state == "done" and item.verify else (None, "refuted") if item.verify else (None,))
+        assert bool(item.checked) == (item.verification in ("verified", "unknown", "refuted"))

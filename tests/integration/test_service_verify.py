@@ -1,0 +1,460 @@
+"""What people claim when they tick, and a task checks: done is not verified, and a second person stands for what no task can know. On both databases."""
+
+import hashlib
+import itertools
+from decimal import Decimal
+
+import polars as pl
+import pytest
+from click.testing import CliRunner
+
+from ecops import evidence
+from ecops.automation import _REGISTRY, Answer, Ask, Automation, Params
+from ecops.calculate import verify
+from ecops.cli import cli
+from ecops.errors import BadCall, NotFound, NotPossible
+from ecops.rehearse import rehearse
+from ecops.service import comments, history, items, outbox, people, sweep, views, work
+from ecops.service import verify as verifying
+from ecops.service.items import Proof
+from ecops.store import tables as t
+from ecops.store.database import Store
+from tests.integration.stores import (
+    DAY,
+    NOW,
+    after,
+    assert_consistent,
+    events,
+    items_of,
+    machine,
+    ok,
+    playbook,
+    populate,
+    rows,
+    run_state,
+    start,
+    states,
+    step_of,
+    store,  # noqa: F401
+)
+from tests.integration.test_service_races import at_once
+
+ASKED: list[Ask] = []
+KNOWN: dict[str, int] = {}
+
+
+class Counted(Params):
+    """`counted`: pieces somebody counted; `tolerance`: pieces it may be off."""
+
+    counted: Decimal
+    tolerance: int = 0
+
+
+def stock_equals(frames, ask):
+    """The stock that KNOWN has of each shop against what was counted."""
+    ASKED.append(ask)
+    known = {shop: KNOWN.get(shop) for shop in ask.shops}
+    verdicts = [{"shop": shop, "status": "ok" if units is not None else "unknown", "zh": f"库存 {units}", "en": f"stock {units}", "missing": [] if units is not None else ["stock"]} for shop, units in known.items()]
+    off = [{"shop": shop, "units": units} for shop, units in known.items() if units is not None and abs(units - ask.params.counted) > ask.params.tolerance]
+    return Answer(pl.DataFrame(verdicts, schema_overrides={"missing": pl.List(pl.String)}), {"items": pl.DataFrame(off, schema={"shop": pl.String, "units": pl.Int64})})
+
+
+STOCK = Automation("testing.stock_equals", "库存与盘点", "Stock against a count", (), (), Counted, stock_equals)
+
+
+class NoLake:
+    """A lake for tasks that read nothing."""
+
+    def frames(self, kinds, shops, as_of):
+        assert not kinds
+        return {}
+
+
+COUNT = {"title": "counted", "id": "count", "evidence": {"type": "number", "min": 0}, "verify": {"task": "testing.stock_equals", "with": {"counted": "{{ item.value }}"}, "list": "items"}}
+BOOK = playbook({"id": "stock", "checklist": [COUNT, "shelves are clean"]}, {"id": "then", "checklist": ["x"], "needs": ["stock"]})
+TICK = Proof()
+_number = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def _known(monkeypatch):
+    monkeypatch.setitem(_REGISTRY, STOCK.name, STOCK)
+    ASKED.clear()
+    KNOWN.clear()
+    KNOWN.update(a=120, b=80)
+
+
+def checked(store, run, now=NOW) -> int:
+    """One waking of the run's flow, in which the ticks are checked; gives how many verdicts landed."""
+    execution, landed = f"e{next(_number)}", 0
+    work.take_up(store, run, execution, now)
+    while checks := verifying.claim(store, run, execution, now):
+        landed += verifying.record(store, run, execution, [one for check in checks for one in verify(check, NoLake())], now)
+    work.lay_down(store, run, execution, now)
+    return landed
+
+
+def counted(store, run, value="120", by="ben", shop=None, now=NOW):
+    """Tick the counted item; gives its number."""
+    item = next(row for row in items_of(store, run, "stock") if row.key == "count" and shop in (None, row.shop))
+    items.complete(store, item.id, by, Proof(value), now)
+    return item.id
+
+
+def row_of(store, item):
+    return rows(store, t.item, id=item)[0]
+
+
+def test_a_tick_that_a_task_checks_is_done_and_counts_once_it_is_verified(store):
+    run = start(store, BOOK)
+    item = counted(store, run, "1,20")
+    items.complete(store, items_of(store, run, "stock")[1].id, "ben", TICK, NOW)
+    assert (row_of(store, item).state, row_of(store, item).verification) == ("done", "pending")
+    assert (states(store, run), step_of(store, run, "stock").items_done) == ({"stock": "open", "then": "waiting"}, 1)
+    assert_consistent(store)
+    assert checked(store, run, after(minutes=1)) == 1
+    assert states(store, run) == {"stock": "done", "then": "open"}
+    found = row_of(store, item)
+    assert (found.verification, found.checked["by"], found.checked["zh"], found.checked["ticked_by"]) == ("verified", "testing.stock_equals", "库存 120", "ben")
+    assert [event.item for event in events(store, run, "item.verified")] == [item]
+    assert_consistent(store)
+
+
+def test_what_the_task_refutes_is_open_again_and_who_ticked_is_told_why(store):
+    run = start(store, BOOK)
+    item = counted(store, run, "119")
+    checked(store, run)
+    found = row_of(store, item)
+    assert (found.state, found.verification, found.closed_by, found.value) == ("open", "refuted", None, "119")
+    assert (found.checked["zh"], found.checked["rows"], found.checked["ticked_by"]) == ("库存 120", 1, "ben")
+    (told,) = rows(store, t.notice, kind="refuted")
+    assert (told.person, told.item, told.detail) == ("ben", item, {"zh": "核验未通过:库存 120", "en": "Not what was found: stock 120"})
+    assert [(event.item, event.detail["en"]) for event in events(store, run, "item.refuted")] == [(item, "stock 120")]
+    assert_consistent(store)
+    counted(store, run, "120", "cat")
+    assert (row_of(store, item).verification, row_of(store, item).checked) == ("pending", None)
+    checked(store, run)
+    assert (row_of(store, item).verification, step_of(store, run, "stock").items_done) == ("verified", 1)
+    assert_consistent(store)
+
+
+def test_every_refutation_is_told_anew(store):
+    run = start(store, BOOK)
+    for value in ("1", "2", "3"):
+        counted(store, run, value)
+        checked(store, run)
+    assert len(rows(store, t.notice, kind="refuted", person="ben")) == 3
+    assert_consistent(store)
+
+
+def test_what_cannot_be_known_stays_done_until_new_data_lets_the_task_decide(store):
+    KNOWN.clear()
+    run = start(store, BOOK, keys=("a", "b"))
+    item = counted(store, run, "120", shop="a")
+    checked(store, run)
+    found = row_of(store, item)
+    assert (found.state, found.verification, found.checked["missing"]) == ("done", "unknown", ["stock"])
+    assert [one["item"] for one in _unverified(store)] == [item]
+    assert step_of(store, run, "stock", "a").items_done == 0
+    assert checked(store, run) == 0  # not asked again and again
+    assert work.data_arrived(store, "b", after(hours=1)) == 0
+    KNOWN["a"] = 120
+    assert work.data_arrived(store, "a", after(hours=1)) == 1
+    assert row_of(store, item).verification == "pending"
+    assert_consistent(store)
+    checked(store, run, after(hours=1))
+    assert (row_of(store, item).verification, _unverified(store)) == ("verified", [])
+    assert_consistent(store)
+
+
+def _unverified(store):
+    with store.read() as connection:
+        return views.checklist(connection, NOW, unverified=True)
+
+
+def unknown_item(store):
+    KNOWN.clear()
+    run = start(store, BOOK)
+    item = counted(store, run)
+    checked(store, run)
+    return run, item
+
+
+def test_a_second_person_vouches_for_what_no_task_can_know(store):
+    run, item = unknown_item(store)
+    with pytest.raises(BadCall, match="another person"):
+        verifying.vouch(store, item, "ben", "I saw it", NOW)
+    with pytest.raises(BadCall, match="neither holds"):
+        verifying.vouch(store, item, "dan", "I saw it", NOW)
+    with pytest.raises(BadCall, match="--note"):
+        verifying.vouch(store, item, "ann", "  ", NOW)
+    done = verifying.vouch(store, item, "ann", "counted with Ben", after(hours=1))
+    assert (done.state, done.verification) == ("done", "verified")
+    found = row_of(store, item)
+    assert (found.closed_by, found.checked["by"], found.checked["note"], found.checked["ticked_by"]) == ("ben", "ann", "counted with Ben", "ben")
+    assert step_of(store, run, "stock").items_done == 1
+    assert_consistent(store)
+    with pytest.raises(NotPossible, match="done and verified"):
+        verifying.vouch(store, item, "ann", "again", NOW)
+    items.complete(store, items_of(store, run, "stock")[1].id, "ben", TICK, NOW)
+    assert states(store, run) == {"stock": "done", "then": "open"}
+    assert_consistent(store)
+
+
+def test_a_second_person_says_that_it_is_not_so(store):
+    run, item = unknown_item(store)
+    verifying.vouch(store, item, "ann", "the shelf is empty", NOW, refute=True)
+    assert (row_of(store, item).state, row_of(store, item).verification) == ("open", "refuted")
+    (told,) = rows(store, t.notice, kind="refuted")
+    assert (told.person, told.detail["zh"]) == ("ben", "核验未通过:the shelf is empty")
+    assert_consistent(store)
+
+
+def test_a_second_person_may_stand_against_the_machine(store):
+    run = start(store, BOOK)
+    item = counted(store, run, "7")
+    checked(store, run)
+    with pytest.raises(BadCall, match="another person"):
+        verifying.vouch(store, item, "ben", "it is so", NOW)
+    with pytest.raises(NotPossible):
+        verifying.vouch(store, item, "ann", "no", NOW, refute=True)
+    verifying.vouch(store, item, "ann", "the feed is a day late", NOW)
+    found = row_of(store, item)
+    assert (found.state, found.verification, found.closed_by, found.value) == ("done", "verified", "ben", "7")
+    assert found.checked["refuted"]["zh"] == "库存 120"
+    assert step_of(store, run, "stock").items_done == 1
+    assert_consistent(store)
+
+
+def test_vouching_is_for_items_that_a_task_checks(store):
+    run = start(store, BOOK)
+    plain = items_of(store, run, "stock")[1].id
+    items.complete(store, plain, "ben", TICK, NOW)
+    with pytest.raises(BadCall, match="No task checks"):
+        verifying.vouch(store, plain, "ann", "fine", NOW)
+    with pytest.raises(NotFound):
+        verifying.vouch(store, 999_999, "ann", "fine", NOW)
+    item = counted(store, run)
+    with pytest.raises(NotPossible, match="done and pending"):
+        verifying.vouch(store, item, "ann", "fine", NOW)
+
+
+@pytest.mark.parametrize("first", ["pending", "verified", "unknown"])
+def test_reopening_counts_right_whatever_was_verified(store, first):
+    if first == "unknown":
+        KNOWN.clear()
+    run = start(store, BOOK)
+    item = counted(store, run)
+    if first != "pending":
+        checked(store, run)
+    assert row_of(store, item).verification == first
+    items.reopen(store, item, "ann", "count again", NOW)
+    assert (row_of(store, item).state, row_of(store, item).verification, step_of(store, run, "stock").items_done) == ("open", None, 0)
+    assert [(one.person, one.item) for one in rows(store, t.notice, kind="reopened")] == [("ben", item)]
+    assert_consistent(store)
+    items.skip(store, item, "ann", "no time", NOW)
+    assert step_of(store, run, "stock").items_done == 1
+    assert_consistent(store)
+
+
+def test_claims_that_ask_alike_are_one_call_whatever_the_number_of_shops(store):
+    run = start(store, BOOK, keys=("a", "b"))
+    KNOWN["b"] = 120
+    for shop in ("a", "b"):
+        counted(store, run, "120", shop=shop)
+    checked(store, run)
+    assert [ask.shops for ask in ASKED] == [("a", "b")]
+    assert {row.verification for row in items_of(store, run, "stock") if row.key == "count"} == {"verified"}
+    items.reopen(store, items_of(store, run, "stock")[0].id, "ann", "again", NOW)
+    counted(store, run, "119", shop="a")
+    checked(store, run)
+    assert [(ask.shops, ask.params.counted) for ask in ASKED[1:]] == [(("a",), Decimal(119))]
+    assert_consistent(store)
+
+
+def test_the_run_s_own_item_is_verified_by_all_its_shops(store):
+    book = playbook({"id": "stock", "scope": "run", "checklist": [COUNT]})
+    run = start(store, book, keys=("a", "b"))
+    item = counted(store, run, "120")
+    checked(store, run)
+    assert (row_of(store, item).verification, row_of(store, item).checked["rows"]) == ("refuted", 1)
+    KNOWN.pop("b")
+    counted(store, run, "120")
+    checked(store, run)
+    assert row_of(store, item).verification == "unknown"
+    assert work.data_arrived(store, "b", NOW) == 1
+    KNOWN["b"] = 120
+    checked(store, run)
+    assert run_state(store, run) == "completed"
+    assert_consistent(store)
+
+
+@pytest.mark.parametrize(
+    ("verifier", "said"),
+    [
+        ({"task": "testing.stock_equals", "with": {"counted": "{{ item.note }}"}, "list": "items"}, "counted: Field required"),
+        ({"task": "testing.nothing"}, "no task is called testing.nothing"),
+        ({"task": "testing.stock_equals", "with": {"counted": "{{ item.value }}"}, "list": "rows"}, "has no list rows"),
+        ({"task": "testing.stock_equals", "with": {"counted": ["{{ item.value | percent }} {{ params.hint | yuan }}"]}}, "cannot be filled in"),
+    ],
+)
+def test_a_task_that_cannot_answer_leaves_it_unknown(verifier, said):
+    store = Store.in_memory()
+    populate(store)
+    run = start(store, playbook({"id": "stock", "checklist": [COUNT | {"verify": verifier}]}, params={"hint": {"type": "text"}}))
+    item = counted(store, run)
+    assert checked(store, run) == 1
+    found = row_of(store, item)
+    assert found.verification == "unknown" and said in found.checked["en"]
+    assert_consistent(store)
+
+
+def test_rows_of_an_outcome_are_verified_too_and_a_decision_by_hand_is_not(store):
+    book = playbook(
+        {"id": "pick", "task": "campaign.pick_items"},
+        {"id": "stock", "checklist": {"each": "steps.pick.items", "item": "{{ it.title }}", "verify": {"task": "testing.stock_equals", "with": {"counted": "{{ item.key }}"}, "list": "items"}}},
+    )
+    run = start(store, book, keys=("a", "b"))
+    machine(store, run, {"a": ok({"item_id": "120", "title": "x"}, {"item_id": "5", "title": "y"}), "b": work.Result("failed", "坏", "broke")})
+    for item in items_of(store, run, "pick", "open"):
+        items.complete(store, item.id, "ben", Proof("by hand"), NOW)
+    for item in items_of(store, run, "stock"):
+        items.complete(store, item.id, "ben", TICK, NOW)
+    checked(store, run)
+    assert {(row.shop, row.key): row.verification for row in items_of(store, run, "stock")} == {("a", "120"): "verified", ("a", "5"): "refuted", ("b", "decide"): None}
+    assert states(store, run) == {"pick@a": "done", "pick@b": "done", "stock@a": "open", "stock@b": "done"}
+    assert_consistent(store)
+
+
+def test_many_ticks_in_one_commit_wait_for_their_verdicts(store):
+    run = start(store, BOOK, keys=("a", "b"))
+    found = items_of(store, run, "stock")
+    assert items.complete_all(store, {row.id: Proof("80") if row.key == "count" else TICK for row in found}, "ben", NOW) == 4
+    assert {row.shop: row.items_done for row in rows(store, t.step_run, run=run, step="stock")} == {"a": 1, "b": 1}
+    assert_consistent(store)
+    checked(store, run)
+    assert states(store, run) == {"stock@a": "open", "stock@b": "done", "then@a": "waiting", "then@b": "open"}
+    assert_consistent(store)
+
+
+# --- the machinery -------------------------------------------------------------------------------------------------
+
+
+def test_a_tick_to_verify_wakes_the_run_and_keeps_it_awake(store):
+    run = start(store, BOOK)
+    outbox.attach(store, run, "flow-run", NOW)
+    assert _woken(store) == []
+    item = counted(store, run)
+    assert _woken(store) == [run]
+    work.take_up(store, run, "e", NOW)
+    assert _woken(store) == []
+    assert work.lay_down(store, run, "e", NOW).how == "more"
+    checked(store, run)
+    assert (row_of(store, item).verification, _woken(store)) == ("verified", [])
+    assert work.lay_down(store, run, "e", NOW).how == "sleeps"
+
+
+def _woken(store):
+    with store.read() as connection:
+        return [row.run for row in outbox.to_wake(connection, NOW)]
+
+
+def claims(store, run, execution):
+    work.take_up(store, run, execution, NOW)
+    return [one for check in verifying.claim(store, run, execution, NOW) for one in verify(check, NoLake())]
+
+
+def test_an_execution_thought_dead_records_nothing(store):
+    run = start(store, BOOK)
+    item = counted(store, run)
+    old = claims(store, run, "e1")
+    new = claims(store, run, "e2")
+    assert verifying.claim(store, run, "e1", NOW) == []
+    assert verifying.record(store, run, "e1", old, NOW) == 0
+    assert row_of(store, item).verification == "pending"
+    assert verifying.record(store, run, "e2", new, NOW) == 1
+    assert verifying.record(store, run, "e2", new, NOW) == 0
+    assert len(events(store, run, "item.verified")) == 1
+    assert_consistent(store)
+
+
+def test_a_verdict_on_what_was_claimed_before_lands_nowhere(store):
+    run = start(store, BOOK)
+    item = counted(store, run, "1")
+    old = claims(store, run, "e1")
+    items.reopen(store, item, "ann", "typed wrong", NOW)
+    assert verifying.record(store, run, "e1", old, NOW) == 0
+    counted(store, run, "120")
+    assert verifying.record(store, run, "e1", old, NOW) == 0  # another claim of the same item
+    assert (row_of(store, item).verification, rows(store, t.notice, kind="refuted")) == ("pending", [])
+    checked(store, run)
+    assert row_of(store, item).verification == "verified"
+    assert_consistent(store)
+
+
+def test_a_run_that_ended_meanwhile_stays_as_it_is(store):
+    run = start(store, BOOK)
+    item = counted(store, run)
+    said = claims(store, run, "e1")
+    sweep.cancel(store, run, "ann", "stop", NOW)
+    assert verifying.record(store, run, "e1", said, NOW) == 0
+    assert (row_of(store, item).verification, _woken(store), _unverified(store)) == ("pending", [], [])
+    with pytest.raises(NotPossible):
+        verifying.vouch(store, item, "ann", "fine", NOW)
+    assert_consistent(store)
+
+
+def test_a_verdict_and_a_reopening_at_once_leave_one_truth(store):
+    for _ in range(6):
+        run = start(store, BOOK)
+        item = counted(store, run)
+        said = claims(store, run, "e1")
+        results = at_once(lambda: verifying.record(store, run, "e1", said, NOW), lambda: items.reopen(store, item, "ann", "again", NOW))
+        assert results[0] in (0, 1) and isinstance(results[1], items.Ticked), results
+        assert (row_of(store, item).state, row_of(store, item).verification, step_of(store, run, "stock").items_done) == ("open", None, 0)
+        assert_consistent(store)
+
+
+def test_a_verdict_and_the_last_tick_at_once_end_the_step_once(store):
+    for _ in range(6):
+        run = start(store, BOOK)
+        counted(store, run)
+        said, plain = claims(store, run, "e1"), items_of(store, run, "stock")[1].id
+        results = at_once(lambda: verifying.record(store, run, "e1", said, NOW), lambda: items.complete(store, plain, "cat", TICK, NOW), lambda: verifying.record(store, run, "e1", said, NOW))
+        assert sorted(one for one in results if isinstance(one, int)) == [0, 1] and isinstance(results[1], items.Ticked), results
+        assert states(store, run) == {"stock": "done", "then": "open"}
+        assert_consistent(store)
+
+
+def test_vouching_reopening_and_new_data_at_once_leave_one_truth(store):
+    for _ in range(6):
+        run, item = unknown_item(store)
+        results = at_once(
+            lambda: verifying.vouch(store, item, "ann", "seen", NOW), lambda: verifying.vouch(store, item, "cat", "not so", NOW, refute=True),
+            lambda: items.reopen(store, item, "ann", "again", NOW), lambda: work.data_arrived(store, "a", NOW),
+        )  # fmt: skip
+        assert all(isinstance(one, items.Ticked | NotPossible | BadCall | int) for one in results), results
+        assert_consistent(store)
+
+
+# --- evidence ------------------------------------------------------------------------------------------------------
+
+
+def test_a_file_is_kept_by_the_digest_of_its_bytes_and_told_with_its_size(store, tmp_path):
+    run = start(store, playbook({"id": "proof", "checklist": [{"title": "photo", "evidence": {"type": "file", "max_mb": 1}}]}))
+    (item,) = items_of(store, run, "proof")
+    photo, large, empty = tmp_path / "Shelf.JPG", tmp_path / "large.jpg", tmp_path / "empty.jpg"
+    photo.write_bytes(b"a photo"), large.write_bytes(b"x" * (1 << 20) + b"y"), empty.write_bytes(b"")
+    most = evidence.most_bytes(item.evidence)
+    for path, why in ((large, "larger than 1 MB"), (empty, "empty")):
+        with pytest.raises(BadCall, match=why), path.open("rb") as stream:
+            evidence.keep(tmp_path, path.name, stream, most)
+    assert list((tmp_path / "evidence").iterdir()) == []
+    with photo.open("rb") as stream:
+        kept = evidence.keep(tmp_path, photo.name, stream, most)
+    assert kept == (hashlib.sha256(b"a photo").hexdigest() + ".jpg", 7)
+    items.complete(store, item.id, "ben", Proof(file=kept.name, size=kept.size), NOW)
+    assert [event.detail for event in events(store, run, "item.done")] == [{"file": kept.name, "size": 7}]
+    with store.read() as connection:
+        told = history.of_item(connection, item.id, NOW)
+    assert (told["file"], told["file_bytes"]) == (kept.name, 7)
