@@ -441,7 +441,6 @@ def playbook_coverage(as_json: bool) -> None:
 @click.argument("a")
 @click.argument("b")
 @json_option
-@click.option("--unverified", is_flag=True, help="instead of the open items those that are done and not verified")
 @with_store
 def playbook_diff(home: Home, store, a: str, b: str, as_json: bool) -> None:
     """What changed from A to B: keys, files, or key@version."""
@@ -593,6 +592,7 @@ def show(home: Home, store, run: str, as_json: bool) -> None:
 @click.option("--shop", "shop_key")
 @click.option("--due", type=click.Choice(["today", "week"]))
 @click.option("--overdue", is_flag=True)
+@click.option("--unverified", is_flag=True, help="instead of the open items those that are done and not verified")
 @click.option("--limit", type=click.IntRange(1, 100_000), default=1000)
 @json_option
 @with_store

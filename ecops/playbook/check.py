@@ -305,6 +305,7 @@ def _step_names(playbook: Playbook, step: Step, at: Path, places: Places, tasks:
     for where, verify in verifiers(step):
         yield from _verifier(verify, (*at, *where), places, tasks)
     yield from _asked_of_all(step, ids, at, places)
+    yield from _reopens(step, ids, at, places)
     if isinstance(step.checklist, Each):
         source = ids.get(step.checklist.step)
         if source is None or not source.task:
@@ -318,7 +319,6 @@ def _asked_of_all(step: Step, ids: Mapping[str, Step], at: Path, places: Places)
     if not step.when or step.per_shop:
         return
     by_name = {key.replace("-", "_"): other for key, other in ids.items()}
-    yield from _reopens(step, ids, at, places)
     for name in sorted(attributes_used(step.when.strip().removeprefix("{{").removesuffix("}}"), "steps", expression=True)):
         if (other := by_name.get(name.replace("-", "_"))) and other.per_shop:
             yield problem(places, (*at, "when"), "scope", f"{step.id} is once for the run, {other.id} once for every shop; the condition cannot tell which shop it asks.", "Give both the same 'scope'.")

@@ -424,7 +424,6 @@ def _senseless(step: Step):
         yield "a checklist needs at least one item"
 
 
-class Schedule(Part):
 def verifiers(step: Step) -> Iterator[tuple[tuple[str | int, ...], Verify]]:
     """What checks the ticks of a checklist, each with its place in the step."""
     lines = [(("checklist", "verify"), step.checklist.verify)] if isinstance(step.checklist, Each) else []
@@ -432,6 +431,7 @@ def verifiers(step: Step) -> Iterator[tuple[tuple[str | int, ...], Verify]]:
     return ((path, verify) for path, verify in lines if verify)
 
 
+class Schedule(Part):
     """When a daily playbook is launched by itself: a cron line in the playbook's time zone.
 
     `missed`: firings of a time when the machine was off are caught up `once`, by the newest of them, or left out (`skip`).
