@@ -20,12 +20,12 @@ from ecops import evidence
 from ecops.errors import BadCall, EcopsError, NotFound
 from ecops.playbook.model import ROLES
 from ecops.store.database import Store
-from ecops.web import inbox, itemacts, runpage, times, told, words
+from ecops.web import inbox, itemacts, people, runpage, times, told, words
 from ecops.web.desk import HERE, MAX_ID, Desk, page_number
 from ecops.web.guard import Guard
 from ecops.web.reader import PERSON, came_from, fields, lang, remember, wants_fragment, wants_json, who
 
-PARTS = (itemacts, told)
+PARTS = (itemacts, told, people)
 
 
 def make_app(store: Store, home: Path, clock: Callable[[], datetime], prefect_ui: Callable[[str], str | None], allowed_hosts: Iterable[str] = (), playbooks: Path | None = None) -> Starlette:
@@ -118,10 +118,10 @@ class Pages:
         if wants_json(request):
             return JSONResponse({"error": said, "landed": False} | (_by_whom(row) if row else {}), error.http)
         with self.desk.store.read() as connection:
-            me, people = who(request, connection), inbox.people(connection)
+            me, everybody = who(request, connection), inbox.people(connection)
         if wants_fragment(request):
             return self.desk.row(request, me, row["item"], now, 409, said) if row else self.desk.page(request, "_says.html", me, now, error.http, said=said)
-        return self.desk.page(request, "problem.html", me, now, error.http, said=said, row=row, people=people, back=came_from(request), status_code=error.http)
+        return self.desk.page(request, "problem.html", me, now, error.http, said=said, row=row, people=everybody, back=came_from(request), status_code=error.http)
 
     def _current(self, request: Request) -> dict | None:
         if request.path_params.get("item", MAX_ID) >= MAX_ID:
