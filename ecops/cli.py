@@ -14,10 +14,10 @@ from pathlib import Path
 
 import click
 
-from ecops import data_verbs, finding_verbs, item_verbs, people_verbs, report_verbs
+from ecops import data_verbs, finding_verbs, item_verbs, people_verbs, playbook_verbs, replan_verbs, report_verbs
 from ecops.errors import BadCall, EcopsError, NotFound, NotRunning
 from ecops.home import SETTINGS, Home
-from ecops.terminal import NUMBER, ZONE, day_of, json_option, moment_of, now, open_store, out, pairs_of, say, table, ticked, told, with_store
+from ecops.terminal import NUMBER, ZONE, day_of, json_option, moment_of, now, open_store, out, pairs_of, params_of, say, table, ticked, told, with_store
 
 PORT = 8600
 PLATFORMS = ("taobao", "tmall", "douyin", "pdd", "jd")
@@ -341,153 +341,6 @@ def shop_demo(
     out(made, as_json)
 
 
-# -- playbooks
-
-
-@cli.group()
-def playbook() -> None:
-    """Playbooks: list, check, show, schema, coverage."""
-
-
-@playbook.command("list")
-@json_option
-def playbook_list(as_json: bool) -> None:
-    """Every playbook that can be launched."""
-    from ecops.shelf import shelf
-
-    books, rows = shelf(Home.from_environment().playbooks), []
-    for path in sorted(books.keys().values()):
-        found, _ = books.check(path)
-        if found:
-            rows.append({"playbook": found.playbook, "phase": found.phase, "version": found.version, "title": found.title.zh, "title_en": found.title.en, "steps": len(found.steps)})
-        else:
-            say(f"{path} has errors: ecops playbook check {path}")
-    out(rows, as_json, lambda: table(rows, ["playbook", "phase", "version", "steps", "title"]))
-
-
-@playbook.command("check")
-@click.argument("path", required=False, type=click.Path(path_type=Path))
-@json_option
-def playbook_check(path: Path | None, as_json: bool) -> None:
-    """Say everything that is wrong: file, line, column, remedy. Exit 1 when there is an error."""
-    from ecops.playbook.library import playbook_files
-    from ecops.shelf import shelf
-
-    books = shelf(Home.from_environment().playbooks)
-    paths = [path] if path and path.is_file() else list(playbook_files(path)) if path and path.is_dir() else list(books.files()) if path is None else None
-    if paths is None:
-        raise NotFound(f"There is no playbook file {path}.")
-    problems = [problem for one in paths for problem in books.check(one)[1]]
-    out([problem.to_json() for problem in problems], as_json, lambda: "\n".join(map(str, problems)) or f"{len(paths)} 个手册没有问题 / playbooks without a problem")
-    sys.exit(1 if any(problem.severity == "error" for problem in problems) else 0)
-
-
-@playbook.command("show")
-@click.argument("key")
-@click.option("--day", required=True)
-@click.option("--anchor", "anchors", multiple=True)
-@json_option
-def playbook_show(key: str, day: str, anchors: tuple[str, ...], as_json: bool) -> None:
-    """The dated plan of a playbook."""
-    from ecops.engine.plan import make_plan
-    from ecops.playbook.model import span_text
-    from ecops.shelf import shelf
-
-    book = shelf(Home.from_environment().playbooks).find(key)
-    plan = make_plan(book, day_of(day), now(), pairs_of(anchors, "anchor"))
-
-    def local(at: datetime | None) -> str | None:
-        return at.astimezone(book.zone).isoformat() if at else None
-
-    rows = [{"step": one.step.id, "title": one.step.title.zh if one.step.title else one.step.id, "stage": one.step.stage, "kind": one.step.kind, "role": book.role_of(one.step), "start": local(one.begin), "due": local(one.due), "due_rule": one.step.due and one.step.due.text, "every": one.step.every and span_text(one.step.every), "until": local(one.until), "needs": list(one.needs), "provisional": one.provisional} for one in plan.steps]
-    told = {"playbook": book.playbook, "version": book.version, "title": book.title.zh, "anchors": {name: local(at) for name, at in plan.anchors.items()}, "steps": rows}
-    out(told, as_json, lambda: table([row | {"due": row["due"] or row["due_rule"]} for row in rows], ["stage", "step", "kind", "role", "start", "every", "until", "due", "title"]))
-
-
-@playbook.command("schema")
-@click.option("--json", is_flag=True, expose_value=False, help="JSON is printed in any case")
-def playbook_schema() -> None:
-    """The JSON Schema that editors load."""
-    from ecops.playbook.include import schema
-
-    out(schema(), False)
-
-
-@playbook.command("coverage")
-@json_option
-def playbook_coverage(as_json: bool) -> None:
-    """Which rows of the work are served by which steps, and how the steps are spread over the eight duties."""
-    from ecops.automation import automations
-    from ecops.playbook.coverage import by_duty, coverage
-    from ecops.playbook.model import DUTIES
-    from ecops.playbook.rows import ROWS
-    from ecops.shelf import shelf
-
-    books = shelf(Home.from_environment().playbooks)
-    found = [playbook for path in books.keys().values() for playbook in [books.check(path)[0]] if playbook]
-    told = coverage(found, {name: task.serves for name, task in automations().items()})
-    matrix = [{"playbook": key, **duties} for key, duties in by_duty(found).items()]
-
-    def lines() -> str:
-        rows = [{"row": row, "work": "/".join(ROWS.get(row, ("", ""))), "served by": ", ".join(steps) or "没有步骤 nothing"} for row, steps in told.items()]
-        return f"{table(rows, ['row', 'work', 'served by'])}\n\n{table(matrix, ['playbook', *DUTIES])}"
-
-    out(told, as_json, lines)
-    if nothing := [row for row, steps in told.items() if not steps]:
-        say(f"没有步骤的工作 rows served by nothing: {', '.join(nothing)}")
-
-
-@playbook.command("diff")
-@click.argument("a")
-@click.argument("b")
-@json_option
-@with_store
-def playbook_diff(home: Home, store, a: str, b: str, as_json: bool) -> None:
-    """What changed from A to B: keys, files, or key@version."""
-    from ecops.playbook.difference import difference, is_empty
-    from ecops.playbook.library import digest
-    from ecops.service import versions
-    from ecops.shelf import shelf
-
-    books = shelf(home.playbooks)
-    one, other = versions.find(store, books, a), versions.find(store, books, b)
-    found = difference(one, other)
-    sides = {name: {"playbook": book.playbook, "version": book.version, "digest": digest(book)} for name, book in (("a", one), ("b", other))}
-    out(sides | found, as_json, lambda: "没有不同 / no difference" if is_empty(found) else _differences(found))
-
-
-def _differences(found: dict) -> str:
-    lines = [f"{row['field']}: {row['from']} -> {row['to']}" for row in found["fields"]]
-    for part in ("anchors", "params", "steps"):
-        lines += [f"+ {part} {name}" for name in found[part]["added"]] + [f"- {part} {name}" for name in found[part]["removed"]]
-        lines += [f"~ {part} {row['name']}.{row['field']}: {row['from']} -> {row['to']}" for row in found[part]["changed"]]
-        lines += [f"↕ {part} {name}" for name in found[part]["moved"]]
-    return "\n".join(lines)
-
-
-@playbook.command("new")
-@click.argument("key")
-@click.option("--phase", type=click.Choice(["preparation", "daily", "campaign", "review"]), default="campaign", show_default=True)
-@click.option("--from", "source", help="the key of a playbook to begin with, its comments kept")
-@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="where it is written, default ECOPS_PLAYBOOKS or the home's playbooks")
-@json_option
-def playbook_new(key: str, phase: str, source: str | None, folder: Path | None, as_json: bool) -> None:
-    """Write a playbook to begin with."""
-    from ecops.errors import NotPossible
-    from ecops.playbook.beginnings import begin, copied
-    from ecops.shelf import shelf
-
-    home = Home.from_environment()
-    books = shelf(home.playbooks)
-    text = copied(books.path(source).read_text(encoding="utf-8-sig"), source, key) if source else begin(key, phase)
-    path = (folder or home.playbooks) / f"{key}.yaml"
-    if key in books.keys() or path.exists():
-        raise NotPossible(f"There is a playbook {key} already: {books.keys().get(key, path)}; choose another key.", {"playbook": key})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
-    out({"playbook": key, "file": str(path)}, as_json, lambda: f"{path}  (ecops playbook check {path})")
-
-
 # -- runs
 
 
@@ -499,37 +352,33 @@ def playbook_new(key: str, phase: str, source: str | None, folder: Path | None, 
 @click.option("--anchor", "anchors", multiple=True, help="name=TIME")
 @click.option("--decline", multiple=True, help="a parameter or step that was learned and is not wanted; 'all' for all of them")
 @click.option("--by", default="cli", show_default=True, help="who launches")
+@click.option("--most-a-day", type=click.IntRange(1, 100_000), help="how many items of one person may be due on one day")
 @json_option
 @with_store
-def launch(home: Home, store, key: str, day: str, shops: str, params: tuple[str, ...], anchors: tuple[str, ...], decline: tuple[str, ...], by: str, as_json: bool) -> None:
+def launch(
+    home: Home, store, key: str, day: str, shops: str, params: tuple[str, ...], anchors: tuple[str, ...], decline: tuple[str, ...], by: str,
+    most_a_day: int | None, as_json: bool,
+) -> None:
     """Start a run of a playbook."""
+    from ecops.engine.lint import MOST_A_DAY
+    from ecops.playbook.problem import ERROR
     from ecops.service import launch as launching
     from ecops.service import versions
     from ecops.service.learning import words
     from ecops.shelf import shelf
 
-    for_all, for_some = _params(params)
-    ask = launching.Launch(versions.find(store, shelf(home.playbooks), key), day_of(day), launching.pick_shops(store, shops), for_all, pairs_of(anchors, "anchor"), shop_params=for_some, decline=decline)
+    for_all, for_some = params_of(params)
+    ask = launching.Launch(versions.find(store, shelf(home.playbooks), key), day_of(day), launching.pick_shops(store, shops), for_all, pairs_of(anchors, "anchor"), shop_params=for_some, decline=decline, most_a_day=most_a_day or MOST_A_DAY)
     done = launching.launch(store, ask, now(), by)
     for learned in done.learned:
         say(f"采用复盘结论 learned: {words(learned)};不采用 to decline it: --decline {learned.get('param') or learned['step']}")
+    errors = {f"{one.message} {one.remedy}" for one in done.lint if one.severity == ERROR}
     for warning in done.warnings:
-        say(f"注意 warning: {warning}")
+        say(f"{'错误 error' if warning in errors else '注意 warning'}: {warning}")
     flow_run = _tell_prefect(home, store, done.run, now())
     page = home.parts().get("web")
-    told = {"run": done.run, "playbook": done.playbook, "version": done.version, "digest": done.digest, "shops": done.shops, "steps": done.steps, "items": done.items, "prefect_flow_run": flow_run, "url": page and f"{page}/runs/{done.run}", "prefect_url": _prefect_url(home, store, done.run), "warnings": list(done.warnings), "learned": list(done.learned)}
+    told = {"run": done.run, "playbook": done.playbook, "version": done.version, "digest": done.digest, "shops": done.shops, "steps": done.steps, "items": done.items, "prefect_flow_run": flow_run, "url": page and f"{page}/runs/{done.run}", "prefect_url": _prefect_url(home, store, done.run), "warnings": list(done.warnings), "lint": [one.to_json() for one in done.lint], "learned": list(done.learned)}
     out(told, as_json, lambda: f"{done.run}  {done.playbook} v{done.version}: {done.shops} 店,{done.steps} 步,{done.items} 项  {told['url'] or ''}")
-
-
-def _params(words: tuple[str, ...]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """`name=value` for all shops, and by shop or tag those written `name@shop=value`."""
-    for_all, for_some = {}, {}
-    for name, value in pairs_of(words, "param").items():
-        name, at, whose = name.partition("@")
-        if at and not whose.strip():
-            raise BadCall(f"--param {name}@={value} names no shop; write {name}@shop={value} or {name}@tag:T={value}.")
-        (for_some.setdefault(whose, {}) if at else for_all)[name] = value
-    return for_all, for_some
 
 
 def _tell_prefect(home: Home, store, run: str, at: datetime) -> str | None:
@@ -723,40 +572,6 @@ def reject(home: Home, store, step_run: int, by: str, reason: str, as_json: bool
 
 @cli.command()
 @click.argument("run")
-@click.option("--anchor", "anchors", multiple=True, help="name=TIME: where an anchor moves to")
-@click.option("--playbook", "key", help="the key or file of a new version to go on with")
-@click.option("--apply", "do", is_flag=True, help="do it; without it, it is only shown")
-@click.option("--by", default="cli", show_default=True)
-@click.option("--reason", help="why; kept with the change")
-@json_option
-@with_store
-def replan(home: Home, store, run: str, anchors: tuple[str, ...], key: str | None, do: bool, by: str, reason: str | None, as_json: bool) -> None:
-    """Say what would move when an anchor moves or the playbook changes, then move it."""
-    from ecops.service import replan as replanning
-    from ecops.service import versions
-    from ecops.shelf import shelf
-
-    moved = pairs_of(anchors, "anchor")
-    if not moved and not key:
-        raise BadCall("Nothing is to move; name an anchor (--anchor day=2026-11-12) or a new version (--playbook KEY).")
-    playbook = versions.find(store, shelf(home.playbooks), key) if key else None
-    change = replanning.apply(store, run, moved, playbook, by, now(), reason) if do else replanning.look(store, run, moved, playbook, now())
-    told = change.to_json()
-    for due in told["past_due"]:
-        say(f"注意 warning: {due['step']} {due['shop'] or ''} 将已逾期 / would be past due ({due['due']})")
-    for warning in told["warnings"]:
-        say(f"注意 warning: {warning}")
-    out(told | {"run": run, "applied": do}, as_json, lambda: _moved(told, do))
-
-
-def _moved(told: dict, done: bool) -> str:
-    lines = [f"{word}: {', '.join(told[name])}" for name, word in (("added", "新增 added"), ("removed", "去掉 removed"), ("rewritten", "改写 rewritten")) if told[name]]
-    lines.append(f"{len(told['moves'])} 个时间{'已移动 moved' if done else '会移动 would move'},{len(told['kept'])} 步已完成保持不变 finished and kept")
-    return "\n".join([table(told["moves"], ["step", "shop", "field", "from", "to"]), *lines])
-
-
-@cli.command()
-@click.argument("run")
 @click.option("--by", required=True)
 @click.option("--reason", required=True)
 @json_option
@@ -794,7 +609,7 @@ def rehearse(home: Home, store, key: str, day: str, shops: str, people: str, par
 
     book, picked = versions.find(store, shelf(home.playbooks), key), launching.pick_shops(store, shops)
     rows = [row for row in shop_service.everyone(store) if row["shop"] in set(picked)]
-    for_all, for_some = _params(params)
+    for_all, for_some = params_of(params)
     with store.read() as connection:
         taken = take(book, in_force(connection, book.playbook, picked), for_all, decline)
     result = play(book, day_of(day), rows, Lake(home.lake_url), people, for_all, pairs_of(anchors, "anchor"), for_some, taken)
@@ -896,7 +711,7 @@ def _lines(source: str) -> list[str]:
     return [line.removesuffix("\r") for line in source.removesuffix("\n").split("\n")] if source else []
 
 
-for verb in (*data_verbs.VERBS, *finding_verbs.VERBS, *item_verbs.VERBS, *people_verbs.VERBS, *report_verbs.VERBS):
+for verb in (*data_verbs.VERBS, *finding_verbs.VERBS, *item_verbs.VERBS, *people_verbs.VERBS, *playbook_verbs.VERBS, *replan_verbs.VERBS, *report_verbs.VERBS):
     cli.add_command(verb)
 
 

@@ -125,3 +125,14 @@ def pairs_of(words: tuple[str, ...], option: str) -> dict[str, str]:
         if pairs.setdefault(name, value) != value:
             raise BadCall(f"--{option} {name} is given twice, as {pairs[name]} and as {value}; keep one.")
     return pairs
+
+
+def params_of(words: tuple[str, ...]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """`name=value` for all shops, and by shop or tag those written `name@shop=value`."""
+    for_all, for_some = {}, {}
+    for name, value in pairs_of(words, "param").items():
+        name, at, whose = name.partition("@")
+        if at and not whose.strip():
+            raise BadCall(f"--param {name}@={value} names no shop; write {name}@shop={value} or {name}@tag:T={value}.")
+        (for_some.setdefault(whose, {}) if at else for_all)[name] = value
+    return for_all, for_some

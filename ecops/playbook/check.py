@@ -40,15 +40,28 @@ def read_playbook(
 
     `others` gives the playbook of a key, for what follows this one; without it that is not looked at. `groups`: the step groups it may include.
     """
+    return read_placed(text, file, tasks, others, groups)[:2]
+
+
+def read_placed(
+    text: str, file: str, tasks: Mapping[str, TaskFacts], others: Others | None = None, groups: Groups | None = None
+) -> tuple[Playbook | None, list[Problem], Places]:
+    """The same, and where every value of it stands."""
     try:
         data, places = load(text)
         if not isinstance(data, dict):
-            return None, [Problem(file, 1, 1, "not-a-playbook", "This file holds no fields.", "Start it with 'playbook: <key>'.")]
+            return None, [Problem(file, 1, 1, "not-a-playbook", "This file holds no fields.", "Start it with 'playbook: <key>'.")], {}
         if "group" in data and "playbook" not in data:
-            return None, [Problem(file, 1, 1, "group", "This is a group of steps, which is checked in the playbooks that include it.", "Check one of those.")]
+            return None, [Problem(file, 1, 1, "group", "This is a group of steps, which is checked in the playbooks that include it.", "Check one of those.")], {}
         data, places = expanded(data, places, groups or {})
     except Trouble as trouble:
-        return None, [Problem(trouble.file or file, trouble.line, trouble.column, trouble.code, trouble.message, trouble.remedy)]
+        return None, [Problem(trouble.file or file, trouble.line, trouble.column, trouble.code, trouble.message, trouble.remedy)], {}
+    places = {path: place if place.file else place._replace(file=file) for path, place in places.items()}
+    return *check_data(data, places, file, tasks, others), places
+
+
+def check_data(data: dict, places: Places, file: str, tasks: Mapping[str, TaskFacts], others: Others | None) -> tuple[Playbook | None, list[Problem]]:
+    """The plain data of a playbook -> (the playbook, or None when it cannot stand; every problem found, in order of place)."""
     try:
         playbook = Playbook.model_validate(data)
     except ValidationError as error:

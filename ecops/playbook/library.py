@@ -9,10 +9,10 @@ from functools import partial
 from pathlib import Path
 
 from ecops.errors import BadCall, NotFound
-from ecops.playbook.check import ERROR, Problem, TaskFacts, read_playbook
+from ecops.playbook.check import ERROR, Problem, TaskFacts, read_placed, read_playbook
 from ecops.playbook.include import GROUPS, GroupFile, Groups
 from ecops.playbook.model import Playbook
-from ecops.playbook.source import MAX_BYTES
+from ecops.playbook.source import MAX_BYTES, Places
 
 CALENDARS = "calendars"
 SUFFIXES = (".yaml", ".yml")
@@ -36,23 +36,19 @@ class Shelf:
 
     def check(self, path: Path) -> tuple[Playbook | None, list[Problem]]:
         """Read one file and say everything that is wrong with it."""
-        try:
-            if path.stat().st_size > MAX_BYTES:
-                return None, [Problem(str(path), 1, 1, "too-large", f"The file is larger than {MAX_BYTES // 1024} KB.", "Split the playbook.")]
-            # Notepad puts a byte order mark before a text.
-            text = path.read_text(encoding="utf-8-sig")
-        except UnicodeDecodeError:
-            return None, [Problem(str(path), 1, 1, "encoding", "The file is not UTF-8 text.", "Save it as UTF-8.")]
-        except OSError as error:
-            return None, [Problem(str(path), 1, 1, "unreadable", f"The file cannot be read: {error.strerror}.", "Let everybody read it, or take it away.")]
-        return read_playbook(text, str(path), self.tasks, self._other, self.groups())
+        return self.check_placed(path)[:2]
+
+    def check_placed(self, path: Path) -> tuple[Playbook | None, list[Problem], Places]:
+        """The same, and where every value of the playbook stands."""
+        text, problem = read_text(path)
+        return (None, [problem], {}) if problem else read_placed(text, str(path), self.tasks, self.other, self.groups())
 
     def groups(self) -> Groups:
         """What reads each step group, by its name; of two of one name the first folder's counts."""
         files = [path for folder in self.folders for path in files_in(folder) if path.parent.name == GROUPS]
         return {path.stem: partial(_group_file, path) for path in reversed(files)}
 
-    def _other(self, key: str) -> Playbook | None:
+    def other(self, key: str) -> Playbook | None:
         """The playbook of this key if it can stand by itself."""
         path = self.keys().get(key)
         return read_playbook(path.read_text(encoding="utf-8-sig", errors="replace"), str(path), self.tasks, groups=self.groups())[0] if path else None
@@ -89,6 +85,19 @@ class Shelf:
         except OSError:  # the check says so; one file holds no other back
             declared = None
         return declared.removeprefix("playbook:").split("#")[0].strip().strip("'\"") if declared else path.stem
+
+
+def read_text(path: Path) -> tuple[str, Problem | None]:
+    """The text of a file, or what keeps it from being read."""
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            return "", Problem(str(path), 1, 1, "too-large", f"The file is larger than {MAX_BYTES // 1024} KB.", "Split the playbook.")
+        # Notepad puts a byte order mark before a text.
+        return path.read_text(encoding="utf-8-sig"), None
+    except UnicodeDecodeError:
+        return "", Problem(str(path), 1, 1, "encoding", "The file is not UTF-8 text.", "Save it as UTF-8.")
+    except OSError as error:
+        return "", Problem(str(path), 1, 1, "unreadable", f"The file cannot be read: {error.strerror}.", "Let everybody read it, or take it away.")
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -11,7 +11,7 @@ ERROR, WARNING = "error", "warning"
 
 @dataclass(frozen=True)
 class Problem:
-    """One finding. `severity` is error (cannot be launched) or warning."""
+    """One finding. `severity` is error or warning; `step` and `shops` (the first of them) where it concerns some. Without a file it is about a copy a run keeps."""
 
     file: str
     line: int
@@ -20,19 +20,22 @@ class Problem:
     message: str
     remedy: str
     severity: str = ERROR
+    step: str | None = None
+    shops: tuple[str, ...] = ()
 
     def to_json(self) -> dict:
         """The fields of `ecops playbook check --json`."""
-        return asdict(self)
+        told = asdict(self) | {"shops": list(self.shops)}
+        return told if self.file else told | dict.fromkeys(("file", "line", "column"))
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}: {self.severity} [{self.code}] {self.message} {self.remedy}"
 
 
-def problem(places: Places, path: Path, code: str, message: str, remedy: str, severity: str = ERROR) -> Problem:
+def problem(places: Places, path: Path, code: str, message: str, remedy: str, severity: str = ERROR, step: str | None = None, shops: tuple[str, ...] = ()) -> Problem:
     """A finding at the place of a value; a file that is not named there is put in by whoever knows it."""
     place = find(places, path)
-    return Problem(place.file, place.line, place.column, code, message, remedy, severity)
+    return Problem(place.file, place.line, place.column, code, message, remedy, severity, step, shops)
 
 
 def find(places: Places, path: Path) -> Place:

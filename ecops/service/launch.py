@@ -9,18 +9,21 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
+from ecops.engine.lint import MOST_A_DAY
 from ecops.engine.plan import Plan, StepPlan, make_plan
 from ecops.errors import BadCall, NotFound
-from ecops.playbook.calendar import announced_until
 from ecops.playbook.library import digest
 from ecops.playbook.model import Evidence, Playbook
 from ecops.playbook.params import read_params, read_some
+from ecops.playbook.problem import Problem, problem
+from ecops.playbook.source import Places
 from ecops.playbook.template import BadTemplate, fill, render
 from ecops.playbook.texts import TITLE_LENGTH
 from ecops.service.advance import advance
 from ecops.service.findings import in_force
 from ecops.service.learning import Taken, take
 from ecops.service.lines import item_row, verify_json
+from ecops.service.lint import LINTED, problems
 from ecops.service.overlaps import tell_both
 from ecops.service.routine import take_over
 from ecops.service.shops import ALL
@@ -36,7 +39,8 @@ _LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
 class Launch:
     """What is asked for. `shops` holds keys; `key` makes a repeated launch find the first one. A `firing` of a schedule takes the place of the
     unfinished firings before it. `shop_params`: parameters by shop or `tag:T`. `decline`: what was learned and is not wanted, by the name of its
-    parameter or step, or `all`. `learned`: what is taken over instead of what the store has learned.
+    parameter or step, or `all`. `learned`: what is taken over instead of what the store has learned. `most_a_day`: from how many items of a person a day
+    the launch warns.
     """
 
     playbook: Playbook
@@ -49,11 +53,12 @@ class Launch:
     shop_params: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     decline: Sequence[str] = ()
     learned: Taken | None = None
+    most_a_day: int = MOST_A_DAY
 
 
 @dataclass(frozen=True)
 class Launched:
-    """What there is now."""
+    """What there is now. `lint`: what is wrong with the plan, which `warnings` say too, beside what could not be learned."""
 
     run: str
     playbook: str
@@ -64,6 +69,7 @@ class Launched:
     items: int
     warnings: tuple[str, ...] = ()
     learned: tuple[dict, ...] = ()
+    lint: tuple[Problem, ...] = ()
 
 
 def pick_shops(store: Store, words: str) -> list[str]:
@@ -106,16 +112,40 @@ def _launch(store: Store, ask: Launch, now: datetime, by: str) -> Launched:
         taken = ask.learned or take(ask.playbook, in_force(tx.connection, ask.playbook.playbook, ask.shops), ask.params, ask.decline)
         params = read_params(ask.playbook, taken.params | ask.params)
         own = _own_params(ask, shops, taken, params)
+        found = problems(tx.connection, plan, ask.day, ask.shops, now, by, most_a_day=ask.most_a_day)
         run = _insert_run(tx, ask, plan, params, own)
         steps, items = insert_steps(tx, ask.playbook, run, plan, shops, Filled(params, own, anchor_texts(plan), taken.items))
         tx.event("run.launched", run=run, detail={"playbook": ask.playbook.playbook, "shops": len(shops), "steps": steps, "items": items})
         learned = [one for one in taken.told if _counts(one, ask.shops, params, own)]
         if learned:
             tx.event("run.learned", run=run, detail={"learned": learned})
+        tx.event(LINTED, run=run, detail={"problems": [one.to_json() for one in found]})
         advance(tx, run)
-        clashes = tell_both(tx, run) if ask.playbook.phase == "campaign" else []
-        warnings = (*taken.warnings, *clashes, *_warnings(tx, ask.playbook, plan, now))
-    return Launched(run, ask.playbook.playbook, ask.playbook.version, digest(ask.playbook), len(shops), steps, items, warnings, tuple(learned))
+        if ask.playbook.phase == "campaign":
+            tell_both(tx, run)
+    warnings = (*taken.warnings, *(f"{one.message} {one.remedy}" for one in found))
+    return Launched(run, ask.playbook.playbook, ask.playbook.version, digest(ask.playbook), len(shops), steps, items, warnings, tuple(learned), tuple(found))
+
+
+def try_out(store: Store, ask: Launch, now: datetime, by: str | None, places: Places) -> list[Problem]:
+    """What is wrong with a launch that nobody has made yet; `by`: who would launch, None: not known; `places`: where the values of its playbook stand."""
+    with store.read() as connection:
+        said = [problem(places, ("params",), "bad-value", str(error), "Give it with --param.") for error in _refused(Tx(connection, now, by or ""), ask)]
+        try:
+            plan = make_plan(ask.playbook, ask.day, now, ask.anchors, zones_of(connection, ask.shops))
+        except BadCall as error:
+            return [*said, problem(places, ("anchors",), "bad-anchor", str(error), "Give it with --anchor.")]
+        return [*said, *problems(connection, plan, ask.day, ask.shops, now, by, places, ask.most_a_day)]
+
+
+def _refused(tx: Tx, ask: Launch) -> list[BadCall]:
+    """Why the parameters could not be launched with."""
+    try:
+        taken = take(ask.playbook, in_force(tx.connection, ask.playbook.playbook, ask.shops), ask.params, ask.decline)
+        _own_params(ask, shops_of(tx, ask.shops), taken, read_params(ask.playbook, taken.params | ask.params))
+    except BadCall as error:
+        return [error]
+    return []
 
 
 def _counts(told: Mapping[str, Any], shops: Sequence[str], params: Mapping[str, Any], own: Mapping[str, Mapping[str, Any]]) -> bool:
@@ -233,29 +263,3 @@ def _insert_items(tx: Tx, run: str, dated: Mapping[str, StepPlan], whose: list[t
     for start in range(0, len(rows), 20_000):
         tx.add(t.item, rows[start : start + 20_000])
     return len(rows)
-
-
-def _short_of_people(tx: Tx, playbook: Playbook):
-    """Gates that nobody, or too few, could open as people hold their roles now."""
-    holders: dict[str, set[str]] = {}
-    for row in tx.all(select(t.role_binding.c.role, t.role_binding.c.person)):
-        holders.setdefault(row.role, set()).add(row.person)
-    for step in playbook.steps:
-        if step.approval and (able := set().union(*(holders.get(role, set()) for role in step.approval.by))):
-            able -= {tx.actor} if step.approval.exclude else set()
-            if len(able) < step.approval.quorum:
-                yield f"The gate {step.id} needs {step.approval.quorum} approvals and {len(able)} people could give one; bind more with 'ecops role bind'."
-
-
-def _warnings(tx: Tx, playbook: Playbook, plan: Plan, now: datetime):
-    """What a launch should say and can still happen: past dates, roles nobody holds, days not announced yet."""
-    past = list(dict.fromkeys(step.step.id for step in plan.everywhere() if step.due and step.due < now))
-    if past:
-        yield f"{len(past)} of {len(plan.steps)} steps are due in the past already: {', '.join(past[:5])}{' ...' if len(past) > 5 else ''}."
-    held = {row.role for row in tx.all(select(t.role_binding.c.role).distinct())}
-    roles = {role for step in playbook.steps if step.kind in ("checklist", "approval") for role in (step.approval.by if step.approval else (playbook.role_of(step),))}
-    if unheld := sorted(roles - held):
-        yield f"Nobody holds the role {', '.join(unheld)}; bind people with 'ecops role bind ROLE PERSON'."
-    yield from _short_of_people(tx, playbook)
-    if unsure := dict.fromkeys(step.step.id for step in plan.everywhere() if step.provisional):
-        yield f"Working days are announced until {announced_until()}, and days beyond decide {', '.join(unsure)}; those dates are provisional. Update ecops and its package chinesecalendar when the new year is announced; the dates follow then by themselves."

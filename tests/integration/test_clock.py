@@ -73,7 +73,7 @@ def test_a_gate_that_too_few_could_open_is_said_at_the_launch(store):
     def warned(by):
         return [text for text in launch(store, Launch(Playbook.model_validate(book), date(2026, 11, 11), ["demo"]), NOW, by).warnings if "go needs" in text]
 
-    assert warned("li") == ["The gate go needs 2 approvals and 1 people could give one; bind more with 'ecops role bind'."]
+    assert warned("li") == ["The gate go needs 2 approvals and 1 people could give one. Bind more with 'ecops role bind' (operations, management, without who launches)."]
     assert warned("cli") == []
 
 

@@ -1,0 +1,433 @@
+"""What is wrong with this plan for these shops and people, before it is launched. Pure.
+
+Every lint says what, where and the remedy, with numbers. Steps and shops with the same people and dates are looked at once, so that the cost
+follows what differs and not how many shops there are.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from graphlib import TopologicalSorter
+from zoneinfo import ZoneInfo
+
+from ecops.engine.plan import Plan, StepPlan, rungs
+from ecops.engine.staffing import HERE, Absence, Away, Staffing, Wall
+from ecops.playbook.calendar import announced_until
+from ecops.playbook.model import Playbook, Step, verifiers
+from ecops.playbook.problem import ERROR, WARNING, Problem, problem
+from ecops.playbook.source import Places
+
+MOST_A_DAY = 60  # items of one person that are due on one day
+SHOPS_NAMED = 20  # in a problem; its message counts them all
+_NAMED, _WORST = 5, 5
+_ITSELF = ("",)  # the run's own work, of no single shop
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Another campaign that claims the stock of some of these shops from `since` until `until`."""
+
+    run: str
+    title: str
+    shops: tuple[str, ...]
+    since: datetime
+    until: datetime
+
+    @property
+    def words(self) -> tuple[str, str]:
+        """What is said of it, and the remedy."""
+        return f"{self.title} ({self.run}) sells from the same stock of {_list(self.shops)} from {self.since.isoformat()[:10]} to {self.until.isoformat()[:10]}.", "Share the stock out between both."
+
+
+@dataclass(frozen=True)
+class Twin:
+    """An active run of the same playbook for the same day with some of these shops."""
+
+    run: str
+    shops: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a plan is held against. `requester`: who launches, None: not known; `bound`: people by role and shop ("" for every shop); `walls`: time zone and quiet
+    hours by person; `open_items`: what each has before them already, by person and the day on their wall.
+    """
+
+    shops: tuple[str, ...]
+    now: datetime
+    requester: str | None = None
+    bound: Mapping[tuple[str, str], frozenset[str]] = field(default_factory=dict)
+    absences: Sequence[Absence] = ()
+    walls: Mapping[str, Wall] = field(default_factory=dict)
+    open_items: Mapping[tuple[str, date], float] = field(default_factory=dict)
+    overlaps: Sequence[Overlap] = ()
+    twins: Sequence[Twin] = ()
+    most_a_day: int = MOST_A_DAY
+
+
+@dataclass(frozen=True)
+class _Dated:
+    """A step as it is dated for some shops, `wall` their playbook; `finish`: when it can be finished at the earliest."""
+
+    plan: StepPlan
+    wall: Playbook
+    shops: tuple[str, ...]
+    finish: datetime | None
+
+    @property
+    def step(self) -> Step:
+        return self.plan.step
+
+
+@dataclass(frozen=True)
+class _Lint:
+    plan: Plan
+    facts: Facts
+    places: Places
+
+    @property
+    def book(self) -> Playbook:
+        return self.plan.playbook
+
+    @cached_property
+    def staffing(self) -> Staffing:
+        return Staffing(self.facts.bound, self.facts.absences)
+
+    @cached_property
+    def walls(self) -> dict[str, tuple[Plan, tuple[str, ...]]]:
+        """The plans by time zone, each with the shops it dates."""
+        found: dict[str, tuple[Plan, list[str]]] = {}
+        for shop in self.facts.shops:
+            plan = self.plan.at(shop)
+            found.setdefault(plan.playbook.timezone, (plan, []))[1].append(shop)
+        return {zone: (plan, tuple(shops)) for zone, (plan, shops) in found.items()}
+
+    @cached_property
+    def dated(self) -> list[_Dated]:
+        """Every step on every wall it is dated on, in the playbook's order."""
+        return [_Dated(plan.of(step.id), plan.playbook, shops, self.finish.get((step.id, zone))) for step in self.book.steps for zone, plan, shops in self.places_of(step)]
+
+    def places_of(self, step: Step) -> Iterator[tuple[str, Plan, tuple[str, ...]]]:
+        """The walls a step is dated on; the run's own steps are on the playbook's."""
+        if not step.per_shop:
+            return iter([("", self.plan, _ITSELF)])
+        return ((zone, plan, shops) for zone, (plan, shops) in self.walls.items())
+
+    @cached_property
+    def finish(self) -> dict[tuple[str, str], datetime | None]:
+        """When each step can be finished at the earliest, by step and wall; None: at any time."""
+        found: dict[tuple[str, str], datetime | None] = {}
+        steps = {one.step.id: one for one in self.plan.steps}
+        for key in TopologicalSorter({key: one.needs for key, one in steps.items()}).static_order():
+            for zone, plan, _ in self.places_of(steps[key].step):
+                one = plan.of(key)
+                own = [one.begin, one.until if one.step.every else None]
+                found[(key, zone)] = _latest([*own, *(self.finish_of(found, need, zone) for need in one.needs)])
+        return found
+
+    def finish_of(self, found: Mapping, need: str, zone: str) -> datetime | None:
+        """When a need is finished for a step on this wall: the run's own step waits for all shops."""
+        if zone and (need, zone) in found:
+            return found[(need, zone)]
+        return _latest(at for (key, _), at in found.items() if key == need)
+
+    def zone_of(self, person: str) -> ZoneInfo:
+        """Whose wall a person's days are on."""
+        wall = self.facts.walls.get(person)
+        return wall.zone if wall else self.book.zone
+
+    def quiet(self, roles: tuple[str, ...], shops: tuple[str, ...], away: Away) -> dict[frozenset[Wall], tuple[str, ...]]:
+        """The shops for which everybody who is there for these roles has quiet hours, by the walls of those people."""
+        key = (roles, shops, away)
+        if key not in self._quiet:
+            found: dict[frozenset[Wall], list[str]] = {}
+            for group in self.staffing.responsible(roles, self.book.owner, shops, away):
+                walls = frozenset(self.facts.walls.get(person) for person in group.people)
+                if walls and all(wall and wall.quiet_from is not None for wall in walls):
+                    found.setdefault(walls, []).extend(group.shops)
+            self._quiet[key] = {walls: tuple(whose) for walls, whose in found.items()}
+        return self._quiet[key]
+
+    @cached_property
+    def _quiet(self) -> dict[tuple, dict[frozenset[Wall], tuple[str, ...]]]:
+        return {}
+
+    def say(self, code: str, message: str, remedy: str, severity: str, dated: _Dated | StepPlan | None = None, at: str = "", shops: Iterable[str] = ()) -> Problem:
+        """A problem of a step, or of the playbook, at the field it is about; `shops` where they are not all."""
+        plan = dated.plan if isinstance(dated, _Dated) else dated
+        path = ("steps", plan.ordinal, *([at] if at else [])) if plan else (at,) if at else ()
+        some = tuple(shop for shop in shops if shop)
+        named = some[:SHOPS_NAMED] if len(some) < len(self.facts.shops) else ()
+        return problem(self.places, path, code, message, remedy, severity, plan and plan.step.id, named)
+
+    def at(self, at: datetime, wall: Playbook) -> str:
+        """A moment on a wall, which is named where it is not the playbook's."""
+        return f"{at.astimezone(wall.zone):%Y-%m-%d %H:%M}" + ("" if wall.timezone == self.book.timezone else f" ({wall.timezone})")
+
+    def of(self, shops: Sequence[str]) -> str:
+        """How many of the shops, and which: `3 of 200 shops: a, b, c`."""
+        if shops == _ITSELF:
+            return "for the run's own work"
+        whole = len(self.facts.shops)
+        return f"for all {whole} shops" if len(shops) == whole > 1 else f"for {len(shops)} of {whole} shops: {_list(shops)}" if whole > 1 else f"for {_list(shops)}"
+
+
+def lint(plan: Plan, facts: Facts, places: Places | None = None) -> list[Problem]:
+    """Everything that is wrong, errors first; `places`: where the values of the playbook stand, when its file is at hand."""
+    look = _Lint(plan, facts, places or {})
+    lints = (_impossible, _past, _provisional, _nobody, _away, _quorum, _without_evidence, _quiet_hours, _load, _clashes)
+    return sorted((found for one in lints for found in one(look)), key=lambda found: found.severity != ERROR)
+
+
+# -- dates
+
+
+def _impossible(look: _Lint) -> Iterator[Problem]:
+    """Due before what it needs can be finished."""
+    said: set[str] = set()
+    for one in look.dated:
+        due, finish = one.plan.due, one.finish
+        if due is None or finish is None or due >= finish or one.step.id in said:
+            continue
+        said.add(one.step.id)
+        zone = "" if one.shops == _ITSELF else one.wall.timezone
+        need = next((need for need in one.plan.needs if look.finish_of(look.finish, need, zone) == finish), None)
+        cause = f"{need}, which it needs, can be finished" if need else "it can begin" if not one.step.every else "its last round is"
+        message = f"{one.step.id} is due {look.at(due, one.wall)}, and {cause} {look.at(finish, one.wall)} at the earliest."
+        yield look.say("due-before-need", message, "Move 'due' behind it or an anchor with --anchor, or let what comes before begin earlier.", ERROR, one, "due", one.shops)
+
+
+def _past(look: _Lint) -> Iterator[Problem]:
+    late = _steps(one for one in look.dated if one.plan.due and one.plan.due < look.facts.now)
+    if late:
+        yield look.say("past", f"{len(late)} of {len(look.plan.steps)} steps are due in the past already: {_list(late)}.", "Choose a later day or move an anchor, or close them right after the launch.", WARNING, late[next(iter(late))], "due")
+
+
+def _provisional(look: _Lint) -> Iterator[Problem]:
+    unsure = _steps(one for one in look.dated if one.plan.provisional)
+    if unsure:
+        message = f"Working days are announced until {announced_until()}, and days beyond decide {', '.join(unsure)}; those dates are provisional."
+        yield look.say("provisional", message, "Update ecops and its package chinesecalendar when the new year is announced; the dates follow then by themselves.", WARNING, unsure[next(iter(unsure))])
+
+
+# -- people
+
+
+def _roles(book: Playbook, step: Step) -> tuple[str, ...]:
+    """The roles that have something to do in a step."""
+    if step.approval:
+        return step.approval.by
+    if isinstance(step.checklist, tuple):
+        return tuple(dict.fromkeys(line.role or book.role_of(step) for line in step.checklist))
+    return (book.role_of(step),) if step.checklist else ()
+
+
+def _working(look: _Lint) -> Iterator[tuple[str, _Dated]]:
+    """Every role with the steps it works in, or is told of by an escalation."""
+    for one in look.dated:
+        for role in dict.fromkeys((*_roles(look.book, one.step), *(rung.to for rung in one.step.escalate))):
+            yield role, one
+
+
+def _nobody(look: _Lint) -> Iterator[Problem]:
+    needed: dict[str, list[_Dated]] = {}
+    for role, one in _working(look):
+        needed.setdefault(role, []).append(one)
+    owner = look.book.owner
+    for role, steps in needed.items():
+        unheld = _empty(look, role, steps)
+        lost = set(_empty(look, owner, steps)) if role != owner else set(unheld)
+        named = _steps(steps)
+        work = f"{len(named)} step{'s' if len(named) > 1 else ''} ({_list(named)})"
+        bind = f"Bind people with 'ecops role bind {role} PERSON'."
+        if fallen := [shop for shop in unheld if shop not in lost]:
+            yield look.say("nobody", f"Nobody holds {role} {_whose(look, fallen)}; its part of {work} falls to {owner}.", bind, WARNING, steps[0], shops=fallen)
+        if left := [shop for shop in unheld if shop in lost]:
+            also = f", nor {owner}, to whom it would fall" if role != owner else ", to whom all falls that nobody else holds"
+            yield look.say("nobody", f"Nobody holds {role} {_whose(look, left)}{also}; its part of {work} reaches nobody.", bind, ERROR, steps[0], shops=left)
+
+
+def _empty(look: _Lint, role: str, steps: Sequence[_Dated]) -> list[str]:
+    """The shops of these steps for which nobody holds a role, those that are there once."""
+    shops = dict.fromkeys(one.shops for one in steps)
+    return list(dict.fromkeys(shop for part in shops for group in look.staffing.groups((role,), part) if not group.people for shop in group.shops))
+
+
+def _whose(look: _Lint, shops: Sequence[str]) -> str:
+    real = tuple(shop for shop in shops if shop)
+    return look.of(real) + (" and for the run's own work" if len(real) < len(shops) else "") if real else look.of(_ITSELF)
+
+
+def _away(look: _Lint) -> Iterator[Problem]:
+    """Everybody who holds a role is away when a step of it is due, and nobody covers them."""
+    found: dict[str, list[tuple[_Dated, frozenset[str], tuple[str, ...]]]] = {}
+    for one in look.dated:
+        away = look.staffing.away(one.plan.due) if one.plan.due else HERE
+        for role in _roles(look.book, one.step) if away else ():
+            gone = {person for person, _ in away}
+            for group in look.staffing.groups((role,), one.shops):
+                if group.people and group.people <= gone and not look.staffing.groups((role,), group.shops, away)[0].people:
+                    found.setdefault(role, []).append((one, group.people, group.shops))
+    for role, cases in found.items():
+        first, shops = min((one for one, *_ in cases), key=lambda one: one.plan.due), tuple(dict.fromkeys(shop for *_, part in cases for shop in part))
+        people, steps = sorted({person for _, part, _ in cases for person in part}), _steps(one for one, *_ in cases)
+        message = f"Everybody who holds {role} {_whose(look, shops)} is away without cover when {len(steps)} step{'s are' if len(steps) > 1 else ' is'} due ({_list(steps)}; first {look.at(first.plan.due, first.wall)}): {_list(people)}."
+        yield look.say("away", message, "Name a cover with 'ecops person away --cover', bind somebody else, or move the date.", WARNING, first, "due", shops)
+
+
+def _quorum(look: _Lint) -> Iterator[Problem]:
+    """Gates that fewer people could open than are needed, as they hold their roles now."""
+    for one in look.dated:
+        if one.step.approval is None:
+            continue
+        out = {look.facts.requester} if one.step.approval.exclude else set()
+        needs = one.step.approval.quorum
+        short = [(len(group.people - out), shop) for group in look.staffing.groups(one.step.approval.by, one.shops) if len(group.people - out) < needs for shop in group.shops]
+        if short:
+            able, shops = min(able for able, _ in short), tuple(shop for _, shop in short)
+            where = "" if shops == _ITSELF else f" {look.of(shops)}"
+            message = f"The gate {one.step.id} needs {needs} approvals and {able} people could give one{where}."
+            yield look.say("quorum", message, f"Bind more with 'ecops role bind' ({', '.join(one.step.approval.by)}{', without who launches' if out else ''}).", ERROR, one, "approval", shops)
+
+
+def _without_evidence(look: _Lint) -> Iterator[Problem]:
+    """Gates before which nothing is calculated or checked, and nobody is asked for more than a tick."""
+    steps = {step.step.id: step for step in look.plan.steps}
+    for one in look.plan.steps:
+        before = _before(steps, one)
+        if one.step.approval and not any(_proves(step) for step in before):
+            message = f"The gate {one.step.id} is decided on {f'ticks alone: none of the {len(before)} steps before it asks for evidence or calculates anything' if before else 'nothing: it needs no step before it'}."
+            yield look.say("gate-without-evidence", message, "Let it need a task, or a checklist with an item that asks for a number, file, text, link or choice.", WARNING, one, "approval")
+
+
+def _before(steps: Mapping[str, StepPlan], one: StepPlan) -> list[Step]:
+    found: dict[str, None] = {}
+    left = list(one.needs)
+    while left:
+        key = left.pop()
+        if key not in found:
+            found[key] = None
+            left += steps[key].needs
+    return [steps[key].step for key in found]
+
+
+def _proves(step: Step) -> bool:
+    asked = [line.evidence for line in step.checklist] if isinstance(step.checklist, tuple) else [step.checklist.evidence] if step.checklist else []
+    return step.task is not None or any(verifiers(step)) or any(evidence.type != "tick" and evidence.required for evidence in asked)
+
+
+# -- when people hear of it
+
+
+def _quiet_hours(look: _Lint) -> Iterator[Problem]:
+    """Reminders and escalations that come while everybody they are for has quiet hours."""
+    for step in look.book.steps:
+        held, whole = [], 0
+        for one in (one for one in look.dated if one.step.id == step.id and step.kind in ("checklist", "approval")):
+            ladder = rungs(one.wall, step, one.plan.due, max(filter(None, (look.facts.now, one.finish))))
+            whole = max(whole, len({(rung.kind, rung.rung) for rung in ladder}))
+            for rung in (rung for rung in ladder if not rung.urgent):
+                roles = (rung.role,) if step.approval or rung.kind == "escalate" else _roles(look.book, step)
+                for heard, shops in _heard(look, roles, one.shops, rung.at):
+                    held.append(((rung.kind, rung.rung), rung.at, heard, shops, one))
+        if held:
+            _, at, heard, _, one = min(held, key=lambda case: case[1])
+            shops = tuple(dict.fromkeys(shop for *_, part, _ in held for shop in part))
+            message = f"{len({mark for mark, *_ in held})} of {whole} reminders and escalations of {step.id} come in the quiet hours of everybody they are for, {_whose(look, shops)}; the first, of {look.at(at, one.wall)}, arrives {look.at(heard, one.wall)}."
+            yield look.say("quiet-hours", message, "Move 'due', 'remind' or 'after', mark the escalation 'urgent: true', or bind somebody who may be told then.", WARNING, one, "remind" if step.remind else "escalate", shops)
+
+
+def _heard(look: _Lint, roles: tuple[str, ...], shops: tuple[str, ...], at: datetime) -> Iterator[tuple[datetime, tuple[str, ...]]]:
+    """Of a rung at this moment: when it is heard first, and for which shops, where nobody hears it at once."""
+    for walls, whose in look.quiet(roles, shops, look.staffing.away(at)).items():
+        first = min(wall.told(at) for wall in walls)
+        if first > at:
+            yield first, whose
+
+
+# -- load
+
+
+def _load(look: _Lint) -> Iterator[Problem]:
+    """People with more items due on one day than `most_a_day`, with what they have before them already."""
+    planned = _planned(look)
+    over = {key: count + look.facts.open_items.get(key, 0) for key, count in planned.items() if count + look.facts.open_items.get(key, 0) > look.facts.most_a_day}
+    if not over:
+        return
+    worst = sorted(over, key=lambda key: (-over[key], key[1], key[0]))[:_WORST]
+    said = [f"{person} {day} {over[(person, day)]:.0f}" + (f" (of which {has:.0f} before this plan)" if (has := look.facts.open_items.get((person, day), 0)) else "") for person, day in worst]
+    people, days = len({person for person, _ in over}), len(over)
+    message = f"{people} {'people have' if people > 1 else 'person has'} more than {look.facts.most_a_day} items due in a day, on {days} person-day{'s' if days > 1 else ''}; the most: {'; '.join(said)}."
+    yield look.say("load", message, "Bind more people with 'ecops role bind', move dates apart, launch for fewer shops, or allow more with --most-a-day.", WARNING)
+
+
+def _planned(look: _Lint) -> dict[tuple[str, date], float]:
+    """Items due by person and the day on their wall; those of a role that several hold are shared out evenly. A list made of an outcome counts as one item, for its
+    length is not known yet.
+    """
+    work: dict[tuple[tuple[str, ...], tuple[str, ...], Away], Counter] = {}
+    for one in look.dated:
+        if one.plan.due:
+            away = look.staffing.away(one.plan.due)
+            for roles, items in _items(look.book, one.step):
+                work.setdefault((roles, one.shops, away), Counter())[one.plan.due] += items
+    found: dict[tuple[str, date], float] = {}
+    for (roles, shops, away), dues in work.items():
+        by_zone: dict = {}
+        for group in look.staffing.responsible(roles, look.book.owner, shops, away):
+            for person in group.people:
+                share = len(group.shops) / len(group.people)
+                zone = look.zone_of(person)
+                for day, items in by_zone.get(zone) or by_zone.setdefault(zone, _by_day(dues, zone)):
+                    found[(person, day)] = found.get((person, day), 0) + items * share
+    return found
+
+
+def _by_day(dues: Mapping[datetime, int], zone) -> list[tuple[date, int]]:
+    found: Counter = Counter()
+    for due, items in dues.items():
+        found[due.astimezone(zone).date()] += items
+    return list(found.items())
+
+
+def _items(book: Playbook, step: Step) -> Iterator[tuple[tuple[str, ...], int]]:
+    """How many items a step has for which roles; a gate has a voice for each approval it needs."""
+    if step.approval:
+        yield step.approval.by, step.approval.quorum
+    elif isinstance(step.checklist, tuple):
+        yield from (((role,), count) for role, count in Counter(line.role or book.role_of(step) for line in step.checklist).items())
+    elif step.checklist:
+        yield (book.role_of(step),), 1
+
+
+# -- other runs
+
+
+def _clashes(look: _Lint) -> Iterator[Problem]:
+    for twin in look.facts.twins:
+        message = f"{look.book.playbook} is active already for this day {look.of(twin.shops)} (run {twin.run})."
+        yield look.say("clash", message, f"Launch it for the other shops, or end that run with 'ecops cancel {twin.run}'.", WARNING, at="playbook", shops=twin.shops)
+    for overlap in look.facts.overlaps:
+        yield look.say("clash", *overlap.words, WARNING, at="anchors", shops=overlap.shops)
+
+
+# -- words
+
+
+def _steps(found: Iterable[_Dated]) -> dict[str, _Dated]:
+    """Steps by id, each as it stands first."""
+    steps: dict[str, _Dated] = {}
+    for one in found:
+        steps.setdefault(one.step.id, one)
+    return steps
+
+
+def _list(names: Iterable[str]) -> str:
+    known = list(names)
+    return ", ".join(known[:_NAMED]) + (f" and {len(known) - _NAMED} more" if len(known) > _NAMED else "")
+
+
+def _latest(moments: Iterable[datetime | None]) -> datetime | None:
+    return max(filter(None, moments), default=None)

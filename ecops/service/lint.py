@@ -1,0 +1,90 @@
+"""The facts a plan is held against before it is launched: who holds what, who is away, what people have before them, which other runs there are."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime, time
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection, case, func, select
+
+from ecops.engine.lint import MOST_A_DAY, Facts, Twin, lint
+from ecops.engine.plan import Plan
+from ecops.engine.staffing import Absence, Staffing, Wall
+from ecops.playbook.problem import Problem
+from ecops.playbook.source import Places
+from ecops.service.overlaps import overlaps
+from ecops.store import tables as t
+
+LINTED = "run.linted"
+_UNFINISHED = ("open", "planned")
+
+
+def problems(connection: Connection, plan: Plan, day: date, shops: Sequence[str], now: datetime, by: str | None, places: Places | None = None, most_a_day: int = MOST_A_DAY) -> list[Problem]:
+    """What is wrong with a plan for these shops, launched now; `by`: who launches, None: not known."""
+    bound, absences, walls = _bound(connection), _absences(connection, now), _walls(connection)
+    return lint(plan, Facts(
+        tuple(shops), now, by, bound, absences, walls, _open_items(connection, plan, Staffing(bound, absences), walls),
+        overlaps(connection, plan.anchors, shops) if plan.playbook.phase == "campaign" else (), _twins(connection, plan.playbook.playbook, day, shops), most_a_day,
+    ), places)  # fmt: skip
+
+
+def _bound(connection: Connection) -> dict[tuple[str, str], frozenset[str]]:
+    found: dict[tuple[str, str], set[str]] = {}
+    for row in connection.execute(select(t.role_binding)):
+        found.setdefault((row.role, row.shop), set()).add(row.person)
+    return {key: frozenset(people) for key, people in found.items()}
+
+
+def _absences(connection: Connection, now: datetime) -> list[Absence]:
+    return [Absence(row.person, row.since, row.until, row.cover) for row in connection.execute(select(t.absence).where(t.absence.c.until > now).order_by(t.absence.c.id))]
+
+
+def _walls(connection: Connection) -> dict[str, Wall]:
+    def clock(text: str | None) -> time | None:
+        return text and time.fromisoformat(text)
+
+    return {row.person: Wall(ZoneInfo(row.timezone), clock(row.quiet_from), clock(row.quiet_until)) for row in connection.execute(select(t.person))}
+
+
+def _open_items(connection: Connection, plan: Plan, staffing: Staffing, walls: dict[str, Wall]) -> dict[tuple[str, date], float]:
+    """What people have before them in running runs on the days of this plan, by person and day; what a role has is shared out among its holders."""
+    dues = [one.due for one in plan.everywhere() if one.due]
+    if not dues:
+        return {}
+    # shops without holders of their own are one: they have the same people
+    own = select(t.role_binding.c.shop).where(t.role_binding.c.shop != "")
+    shop = case((t.item.c.shop.in_(own), t.item.c.shop), else_="").label("whose")
+    columns = (t.item.c.run, t.item.c.role, t.item.c.assignee, shop, t.item.c.due_at)
+    query = select(*columns, func.count().label("items")).where(t.item.c.state.in_(_UNFINISHED), t.item.c.due_at >= min(dues), t.item.c.due_at <= max(dues)).group_by(*columns)
+    owners = {row.run: row.owner or plan.playbook.owner for row in connection.execute(select(t.run.c.run, t.run.c.owner).where(t.run.c.state == "active"))}
+    found: dict[tuple[str, date], float] = {}
+    for (people, due), items in _shared(connection.execute(query), owners, staffing).items():
+        for person in people:
+            key = person, due.astimezone(walls[person].zone if person in walls else plan.playbook.zone).date()
+            found[key] = found.get(key, 0) + items / len(people)
+    return found
+
+
+def _shared(rows: Iterable[Any], owners: Mapping[str, str], staffing: Staffing) -> dict[tuple[frozenset[str], datetime], int]:
+    """Counted items by the people whose they are and their due moment."""
+    whose: dict[tuple, frozenset[str]] = {}
+    found: dict[tuple[frozenset[str], datetime], int] = {}
+    for run, role, assignee, shop, due, items in rows:
+        if run not in owners:
+            continue
+        key = (owners[run], role, assignee, shop)
+        if key not in whose:
+            whose[key] = frozenset([assignee]) if assignee else staffing.responsible((role,), owners[run], (shop,))[0].people
+        found[(whose[key], due)] = found.get((whose[key], due), 0) + items
+    return found
+
+
+def _twins(connection: Connection, playbook: str, day: date, shops: Sequence[str]) -> list[Twin]:
+    """Active runs of the same playbook for the same day with some of these shops."""
+    query = select(t.run.c.run).where(t.run.c.playbook == playbook, t.run.c.day == day.isoformat(), t.run.c.state == "active").order_by(t.run.c.launched_at, t.run.c.run)
+    found = []
+    for run in connection.execute(query).scalars().all():
+        theirs = set(connection.execute(select(t.run_shop.c.shop).where(t.run_shop.c.run == run)).scalars())
+        if common := tuple(shop for shop in shops if shop in theirs):
+            found.append(Twin(run, common))
+    return found
