@@ -10,9 +10,8 @@ from sqlalchemy import Connection, delete, select, update
 
 from ecops.engine import moves
 from ecops.engine.plan import Plan
-from ecops.engine.states import STEP_ENDED, STEP_FINISHED
+from ecops.engine.states import STEP_ENDED
 from ecops.errors import BadCall, NotFound, NotPossible
-from ecops.playbook.check import needs_of
 from ecops.playbook.dates import BadRule
 from ecops.playbook.library import digest
 from ecops.playbook.model import Playbook
@@ -23,6 +22,7 @@ from ecops.service.frozen import frozen
 from ecops.service.launch import Filled, anchor_texts, insert_steps, shops_of
 from ecops.service.learning import take
 from ecops.service.overlaps import tell_both
+from ecops.service.waits import count_waits
 from ecops.service.walls import on_walls, zones_of
 from ecops.store import tables as t
 from ecops.store.database import Store
@@ -161,7 +161,7 @@ def _rewrite(tx: Tx, run, old: Playbook, change: Change) -> None:
     _insert(tx, run, change)
     for ordinal, step in enumerate(change.playbook.steps):
         tx.connection.execute(update(t.step_run).where(t.step_run.c.run == run.run, t.step_run.c.step == step.id).values(ordinal=ordinal, stage=step.stage))
-    _count_waits(tx, run.run, change.playbook)
+    count_waits(tx, run.run, change.playbook)
 
 
 def _insert(tx: Tx, run, change: Change) -> None:
@@ -178,21 +178,6 @@ def _insert(tx: Tx, run, change: Change) -> None:
 def _params(run, playbook: Playbook) -> dict[str, Any]:
     """The run's parameters as the new version knows them; its new ones have their defaults."""
     return read_params(playbook, {name: value for name, value in run.params.items() if name in playbook.params and value is not None})
-
-
-def _count_waits(tx: Tx, run: str, playbook: Playbook) -> None:
-    rows = tx.all(select(t.step_run.c.id, t.step_run.c.step, t.step_run.c.shop, t.step_run.c.state, t.step_run.c.waits_for).where(t.step_run.c.run == run))
-    unfinished: dict[str, set[str]] = {}
-    for row in rows:
-        if row.state not in STEP_FINISHED:
-            unfinished.setdefault(row.step, set()).add(row.shop)
-    for row in rows:
-        if row.state in ("done", "cancelled"):
-            continue
-        left = [unfinished.get(need, set()) for need in needs_of(playbook.step(row.step))]
-        waits = sum(len(shops & {"", row.shop}) if row.shop else len(shops) for shops in left)
-        if waits != row.waits_for:
-            tx.connection.execute(update(t.step_run).where(t.step_run.c.id == row.id).values(waits_for=waits))
 
 
 def _redate(tx: Tx, change: Change) -> None:

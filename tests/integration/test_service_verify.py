@@ -405,7 +405,7 @@ def test_a_run_that_ended_meanwhile_stays_as_it_is(store):
 
 
 def test_a_verdict_and_a_reopening_at_once_leave_one_truth(store):
-    for _ in range(6):
+    for _ in range(4):
         run = start(store, BOOK)
         item = counted(store, run)
         said = claims(store, run, "e1")
@@ -416,7 +416,7 @@ def test_a_verdict_and_a_reopening_at_once_leave_one_truth(store):
 
 
 def test_a_verdict_and_the_last_tick_at_once_end_the_step_once(store):
-    for _ in range(6):
+    for _ in range(4):
         run = start(store, BOOK)
         counted(store, run)
         said, plain = claims(store, run, "e1"), items_of(store, run, "stock")[1].id
@@ -427,7 +427,7 @@ def test_a_verdict_and_the_last_tick_at_once_end_the_step_once(store):
 
 
 def test_vouching_reopening_and_new_data_at_once_leave_one_truth(store):
-    for _ in range(6):
+    for _ in range(4):
         run, item = unknown_item(store)
         results = at_once(
             lambda: verifying.vouch(store, item, "ann", "seen", NOW), lambda: verifying.vouch(store, item, "cat", "not so", NOW, refute=True),
