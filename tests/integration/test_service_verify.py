@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 from decimal import Decimal
 
 import polars as pl
@@ -13,10 +14,13 @@ from ecops.automation import _REGISTRY, Answer, Ask, Automation, Params
 from ecops.calculate import verify
 from ecops.cli import cli
 from ecops.errors import BadCall, NotFound, NotPossible
+from ecops.home import Home
+from ecops.playbook.check import TaskFacts, read_playbook
 from ecops.rehearse import rehearse
-from ecops.service import comments, history, items, outbox, people, sweep, views, work
+from ecops.service import comments, history, items, outbox, sweep, views, work
 from ecops.service import verify as verifying
 from ecops.service.items import Proof
+from ecops.shelf import _trial
 from ecops.store import tables as t
 from ecops.store.database import Store
 from tests.integration.stores import (
@@ -458,3 +462,147 @@ def test_a_file_is_kept_by_the_digest_of_its_bytes_and_told_with_its_size(store,
     with store.read() as connection:
         told = history.of_item(connection, item.id, NOW)
     assert (told["file"], told["file_bytes"]) == (kept.name, 7)
+
+
+# --- comments, one item, and the verbs -----------------------------------------------------------------------------
+
+
+def test_comments_are_kept_beside_the_item_and_the_step(store):
+    run = start(store, BOOK)
+    item, step = items_of(store, run, "stock")[0], step_of(store, run, "stock").id
+    said = comments.add(store, item.id, "dan", "  the shelf by the door too?\n", after(minutes=1))
+    comments.add_to_step(store, step, "ann", "count twice", after(minutes=2))
+    with pytest.raises(BadCall, match="needs words"):
+        comments.add(store, item.id, "dan", " \n ", NOW)
+    with pytest.raises(BadCall, match="2,001 characters"):
+        comments.add_to_step(store, step, "dan", "x" * 2001, NOW)
+    with pytest.raises(NotFound):
+        comments.add(store, 999_999, "dan", "x", NOW)
+    with pytest.raises(NotFound):
+        comments.add_to_step(store, 999_999, "dan", "x", NOW)
+    with pytest.raises(NotFound, match="nobody"):
+        comments.add(store, item.id, "nobody", "x", NOW)
+    counted(store, run)
+    checked(store, run)
+    with store.read() as connection:
+        told = history.of_item(connection, item.id, NOW)
+        with pytest.raises(NotFound):
+            history.of_item(connection, 999_999, NOW)
+    assert told["comments"] == [{"comment": said["comment"], "step_run": step, "item": item.id, "by": "dan", "text": "the shelf by the door too?", "at": rows(store, t.comment)[0].at.isoformat()}]
+    assert [one["text"] for one in told["step_comments"]] == ["count twice"]
+    assert [(one["what"], one["by"]) for one in told["events"]] == [("item.commented", "dan"), ("item.done", "ben"), ("item.verified", "worker")]
+    assert (told["state"], told["verification"], told["checked"]["zh"], told["value"], told["verify"]["task"]) == ("done", "verified", "库存 120", "120", "testing.stock_equals")
+    assert_consistent(store)
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """The command line over a home of its own: (call, its store)."""
+    monkeypatch.setenv("ECOPS_HOME", str(tmp_path))
+    monkeypatch.delenv("ECOPS_DATABASE_URL", raising=False)
+    store = Store(Home.from_environment().database_url)
+    store.migrate()
+    populate(store)
+
+    def call(*words):
+        done = CliRunner().invoke(cli, [*map(str, words), "--json"])
+        return json.loads(done.stdout) if done.exception is None else done.exception
+
+    yield call, store
+    store.close()
+
+
+def test_the_verbs_of_an_item(home, tmp_path):
+    call, store = home
+    KNOWN.clear()
+    run = start(store, playbook({"id": "stock", "checklist": [COUNT, {"title": "photo", "evidence": {"type": "file", "max_mb": 1}}]}))
+    item, photo = (row.id for row in items_of(store, run, "stock"))
+    done = call("done", item, "--by", "ben", "--value", "120")
+    assert (done["state"], done["verification"]) == ("done", "pending")
+    checked(store, run)
+    assert [(row["item"], row["verification"]) for row in call("checklist", "--unverified")] == [(item, "unknown")]
+    assert call("comment", item, "--by", "ann", "--text", "I was there")["text"] == "I was there"
+    assert call("comment", "--step", step_of(store, run, "stock").id, "--by", "ann", "--text", "all of it")["item"] is None
+    assert isinstance(call("comment", "--by", "ann", "--text", "of what?"), BadCall)
+    vouched = call("verify", item, "--by", "ann", "--note", "counted with Ben")
+    assert (vouched["item"], vouched["state"], vouched["verification"], vouched["by"]) == (item, "done", "verified", "ann")
+    large = tmp_path / "large.png"
+    large.write_bytes(b"x" * ((1 << 20) + 1))
+    assert "larger than 1 MB" in str(call("done", photo, "--by", "ben", "--file", large))
+    large.write_bytes(b"x")
+    assert call("done", photo, "--by", "ben", "--file", large)["verification"] is None
+    told = call("item", photo)
+    assert (told["file"], told["file_bytes"]) == (hashlib.sha256(b"x").hexdigest() + ".png", 1)
+    assert evidence.stored(tmp_path, told["file"]).read_bytes() == b"x"
+    page = CliRunner().invoke(cli, ["item", str(item)]).stdout
+    assert "done · verified" in page and "counted with Ben" in page and "I was there" in page and "all of it" in page
+    assert run_state(store, run) == "completed"
+
+
+# --- what the check and a rehearsal make of it ---------------------------------------------------------------------
+
+
+def problems_of(step, **more):
+    text = json.dumps({"playbook": "tiny", "title": "Tiny", "phase": "campaign", "stages": ["work"], "anchors": {"day": {"at": "D 00:00"}}, "steps": [{"due": "day", "duty": "supply", **step}], **more})
+    facts = {"testing.stock_equals": TaskFacts(frozenset(Counted.model_fields), _trial(STOCK), lambda: frozenset({"items"}))}
+    return {one.code: one.message for one in read_playbook(text, "tiny.yaml", facts)[1]}
+
+
+def counting(**more):
+    return {"id": "stock", "checklist": [COUNT | {"verify": COUNT["verify"] | more}]}
+
+
+@pytest.mark.parametrize(
+    ("step", "code"),
+    [
+        (counting(task="testing.stock_equal"), "unknown-task"),
+        (counting(**{"with": {"count": "1"}}), "unknown-param"),
+        (counting(**{"with": {"counted": "many"}}), "bad-value"),
+        (counting(**{"with": {"counted": "{{ item.number }}"}}), "unknown-field"),
+        (counting(**{"with": {"counted": "{{ item.link }}"}}), "not-brought"),
+        (counting(**{"with": {"counted": "{{ params.nothing }}"}}), "unknown-param"),
+        (counting(**{"with": {"counted": "{{ steps.stock.status }}"}}), "no-steps"),
+        (counting(list="rows"), "unknown-list"),
+        ({"id": "stock", "scope": "run", "checklist": [COUNT | {"verify": COUNT["verify"] | {"with": {"counted": "{{ shop.key }}"}}}]}, "no-shop"),
+        ({"id": "stock", "checklist": [{"title": "{{ item.value }}"}]}, "no-item"),
+        ({"id": "stock", "checklist": [{"title": "x", "evidence": {"type": "text", "max_mb": 1}}]}, "value-error"),
+        ({"id": "stock", "checklist": [{"title": "x", "evidence": {"type": "file", "max_mb": 21}}]}, "less-than-equal"),
+    ],
+)
+def test_the_check_says_what_is_wrong_with_a_verifier(step, code):
+    assert set(problems_of(step)) == {code}
+
+
+def test_the_check_has_nothing_against_a_right_one():
+    assert problems_of(counting()) == {}
+    assert problems_of(counting(**{"with": {"counted": "{{ item.value }}", "tolerance": "{{ params.off }}"}}), params={"off": {"type": "integer", "default": 0}}) == {}
+
+
+@pytest.mark.parametrize(
+    ("gate", "code"),
+    [
+        ({"by": ["operations"], "every_role": True}, "value-error"),
+        ({"by": ["operations", "supply"], "every_role": True, "quorum": 1}, "value-error"),
+        ({"by": ["operations"], "reopens": ["nothing"]}, "unknown-step"),
+        ({"by": ["operations"], "reopens": ["beside"]}, "not-needed"),
+    ],
+)
+def test_the_check_says_what_is_wrong_with_a_gate(gate, code):
+    steps = [{"id": name, "checklist": ["x"], "due": "day", "duty": "supply"} for name in ("before", "beside")]
+    assert set(problems_of({}, steps=[*steps, {"id": "gate", "needs": ["before"], "due": "day", "duty": "supply", "approval": gate}])) == {code}
+
+
+def test_a_gate_of_one_shop_does_not_reopen_the_run_s_work():
+    steps = [{"id": "before", "scope": "run", "checklist": ["x"], "due": "day", "duty": "supply"}]
+    gate = {"id": "gate", "scope": "shop", "needs": ["before"], "due": "day", "duty": "supply", "approval": {"by": "operations", "reopens": ["before"]}}
+    assert set(problems_of({}, steps=[*steps, gate])) == {"scope"}
+
+
+@pytest.mark.parametrize(("stock", "said"), [({"a": 0}, "item.verified"), ({"a": 7}, "item.refuted"), ({}, "item.unverified")])
+def test_a_rehearsal_ends_whatever_the_data_says_of_a_claim(stock, said):
+    KNOWN.clear()
+    KNOWN.update(stock)
+    shop = {"shop": "a", "name": "a", "platform": "tmall", "tags": []}
+    played = rehearse(BOOK, DAY, [shop], NoLake())
+    told = [(event["what"], event["who"]) for event in played.events if event["what"].startswith("item.") and "verif" in event["what"] or event["what"] == "item.refuted"]
+    assert (played.state, told) == ("completed", [(said, "worker")] + ([] if said == "item.verified" else [("item.verified", "operations-2")]))
