@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 
 from ecops.engine.states import STEP_FINISHED
 from ecops.playbook.check import needs_of
@@ -28,9 +28,12 @@ def waiting(connection: Connection, person: str, now: datetime) -> dict[str, lis
         mine = _mine(connection, run.run, person, now)
         theirs = {step.id for step in book.steps if _answers(staff, book, step, person)}
         if mine or theirs:
-            rows = _unfinished(connection, run.run)
-            found["waits_for_me"] += _blocked_by(book, run, rows, mine, staff, now)
-            found["i_wait_for"] += _blocking(book, run, rows, theirs, mine, staff, now)
+            now_on, pairs = _now_on(connection, run.run, mine), [(step.id, need) for step in book.steps for need in needs_of(step)]
+            theirs_blocked = [(step, need) for step, need in pairs if step in theirs and need in now_on]
+            mine_block = [(step, need) for step, need in pairs if need in mine and need in now_on]
+            behind = _unfinished(connection, run.run, {step for step, _ in (*theirs_blocked, *mine_block)})
+            found["waits_for_me"] += _blocked_by(book, run, mine_block, now_on, behind, mine, staff, now)
+            found["i_wait_for"] += _blocking(book, run, theirs_blocked, now_on, behind, mine, staff, now)
     return found
 
 
@@ -47,43 +50,51 @@ def _mine(connection: Connection, run: str, person: str, now: datetime) -> dict[
     return found
 
 
-def _unfinished(connection: Connection, run: str) -> dict[str, dict[str, Any]]:
-    """Step runs that have not ended, by step and shop."""
+def _now_on(connection: Connection, run: str, mine: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """The step runs that somebody or something is on, and those between two rounds that this person still has items of; by step and shop."""
+    columns = (t.step_run.c.step, t.step_run.c.shop, t.step_run.c.state, t.step_run.c.due_at)
+    is_on = t.step_run.c.state.in_(("ready", "running", "open"))
     found: dict[str, dict[str, Any]] = {}
-    columns = (t.step_run.c.id, t.step_run.c.step, t.step_run.c.shop, t.step_run.c.state, t.step_run.c.due_at, t.step_run.c.start_at, t.step_run.c.kind)
-    for row in connection.execute(select(*columns).where(t.step_run.c.run == run, t.step_run.c.state.not_in((*STEP_FINISHED, "cancelled")))):
+    for row in connection.execute(select(*columns).where(t.step_run.c.run == run, or_(is_on, (t.step_run.c.state == "waiting") & t.step_run.c.step.in_(mine)))):
         found.setdefault(row.step, {})[row.shop] = row
     return found
 
 
-def _blocked_by(book: Playbook, run, rows: dict, mine: dict[str, set[str]], staff: Staff, now: datetime) -> Iterable[dict]:
-    for step in book.steps:
-        for need in needs_of(step):
-            held = {shop for shop in rows.get(step.id, ()) if _meets(shop, mine.get(need, set()) & set(rows.get(need, ())))}
-            if held:
-                due = min((rows[need][shop].due_at for shop in rows[need] if shop in mine[need] and rows[need][shop].due_at), default=None)
-                yield _row(run, book, need, held, due, now) | {"then": _side(book, step.id, staff, held)}
+def _unfinished(connection: Connection, run: str, steps: Iterable[str]) -> dict[str, set[str]]:
+    """The shops for which each of these steps has not ended."""
+    found: dict[str, set[str]] = {}
+    query = select(t.step_run.c.step, t.step_run.c.shop).where(t.step_run.c.run == run, t.step_run.c.step.in_(steps), t.step_run.c.state.not_in((*STEP_FINISHED, "cancelled")))
+    for step, shop in connection.execute(query).tuples():
+        found.setdefault(step, set()).add(shop)
+    return found
 
 
-def _blocking(book: Playbook, run, rows: dict, theirs: set[str], mine: dict[str, set[str]], staff: Staff, now: datetime) -> Iterable[dict]:
-    for step in book.steps:
-        if step.id not in theirs:
-            continue
-        for need in needs_of(step):
-            first = {shop: row for shop, row in rows.get(need, {}).items() if row.state != "waiting" and shop not in mine.get(need, set()) and any(_meets(other, {shop}) for other in rows.get(step.id, ()))}
-            if first:
-                due = min((row.due_at for row in first.values() if row.due_at), default=None)
-                yield _row(run, book, step.id, first, due, now) | {"first": _side(book, need, staff, first)}
+def _blocked_by(book: Playbook, run, pairs: Iterable[tuple[str, str]], now_on: dict, behind: dict[str, set[str]], mine: dict[str, set[str]], staff: Staff, now: datetime) -> Iterable[dict]:
+    for step, need in pairs:
+        theirs = mine[need] & set(now_on[need])
+        if held := _meeting(behind.get(step, set()), theirs):
+            due = min((now_on[need][shop].due_at for shop in theirs if now_on[need][shop].due_at), default=None)
+            yield _row(run, book, need, held, due, now) | {"then": _side(book, step, staff, sorted(held))}
 
 
-def _meets(shop: str, others: set[str]) -> bool:
-    """Whether a step run of `shop` ("" for the run) stands beside one of the others."""
-    return bool(others) if shop == "" else shop in others or "" in others
+def _blocking(book: Playbook, run, pairs: Iterable[tuple[str, str]], now_on: dict, behind: dict[str, set[str]], mine: dict[str, set[str]], staff: Staff, now: datetime) -> Iterable[dict]:
+    for step, need in pairs:
+        of_others = {shop for shop, row in now_on[need].items() if row.state != "waiting"} - mine.get(need, set())
+        if first := _meeting(of_others, behind.get(step, set())):
+            due = min((now_on[need][shop].due_at for shop in first if now_on[need][shop].due_at), default=None)
+            yield _row(run, book, step, first, due, now) | {"first": _side(book, need, staff, sorted(first))}
+
+
+def _meeting(shops: set[str], others: set[str]) -> set[str]:
+    """Those of the step runs of `shops` that stand beside one of the others; "" is the run's own, which stands beside all."""
+    if "" in others:
+        return shops
+    return shops & others | (shops & {""} if others else set())
 
 
 def _row(run, book: Playbook, step: str, shops: Iterable[str], due: datetime | None, now: datetime) -> dict:
     named = sorted(shop for shop in shops if shop)
-    return {"run": run.run, "run_title": run.title_zh, "run_title_en": run.title_en, "step": step, "title": title_of(book.step(step)), "shops": named[:_NAMED], "count": len(named), "due": iso(due), "overdue": bool(due and due < now)}
+    return {"run": run.run, "run_title": run.title_zh, "run_title_en": run.title_en, "step": step, **_titles(book.step(step)), "shops": named[:_NAMED], "count": len(named), "due": iso(due), "overdue": bool(due and due < now)}
 
 
 def _side(book: Playbook, step: str, staff: Staff, shops: Iterable[str]) -> dict:
@@ -91,4 +102,8 @@ def _side(book: Playbook, step: str, staff: Staff, shops: Iterable[str]) -> dict
     found = book.step(step)
     roles = found.approval.by if found.approval else (book.role_of(found),)
     people = sorted({person for role in roles for shop in ("", *list(shops)[:_NAMED]) for person in staff.responsible(role, shop, book.owner)}) if found.kind not in ("task", "milestone") else []
-    return {"step": step, "title": title_of(found), "kind": found.kind, "role": book.role_of(found), "people": people}
+    return {"step": step, **_titles(found), "kind": found.kind, "role": book.role_of(found), "people": people}
+
+
+def _titles(step) -> dict[str, str]:
+    return {"title": title_of(step), "title_en": step.title.en if step.title else step.id}

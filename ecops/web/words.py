@@ -40,6 +40,10 @@ EN = {
     "排在前面的先用。地址里的密钥存下后不再显示。": "The first is tried first. Secrets in an address are kept and never shown again.", "设置": "Settings", "消息语言": "Language of messages", "免打扰从": "Quiet from", "免打扰到": "Quiet until", "免打扰": "Quiet", "没有免打扰": "No quiet hours", "时区": "Time zone",
     "每天 9 点和 18 点发清单": "Daily digests at 09:00 and 18:00", "保存": "Save", "把手上的事都转交出去": "Hand over everything they have", "只转交这个角色的(可不填)": "Only of this role (optional)", "先看看": "Preview", "没有可转交的事项。": "There is nothing to hand over.",
     "项会转交给": "items would go to", "确认转交": "Hand over", "没有": "None",
+    "等我": "Waits for me", "我在等": "I wait for", "等此人": "Waits for them", "此人在等": "They wait for", "没有人担任": "nobody holds it", "条通知还在等发送": "notices are still to be sent", "打开": "Open", "条通知": "notices", "次尝试": "attempts", "下次发送": "next try",
+    "原文": "Text", "再发一次": "Send again", "没有消息。": "There are no messages.",
+    "改期": "Replan", "先看会动哪些日期,再确认。已完成的不动。": "See which dates would move, then confirm. What is finished stays.", "原": "was", "随动到": "follows to", "没有日期会动。": "No date would move.", "改后就已逾期": "Would be past due", "会动的日期": "Dates that would move",
+    "已完成,保持不变": "Finished, stays", "开始": "Start", "结束": "End", "为什么改期?": "Why is it moved?", "确认改期": "Move the dates",
     "启动时刻": "Launch", "大促日": "Day", "运行中断,重试后继续": "Interrupted",
 }  # fmt: skip
 STAGES = {"prep": "准备", "execution": "执行", "wrap-up": "收尾", "set-up": "搭建", "routine": "例行", "review": "复盘", "work": "工作"}
@@ -141,10 +145,21 @@ _SENTENCES = [
     (r"The address (\S+) has the parameter (\S+), which is not allowed.*", r"地址 \1 不能带参数 \2。"),
     (r"The address (\S+) does not lead to exactly one place: .*", r"地址 \1 要只通往一处,多个地方分别添加。"),
     (r"The address (\S+) is not safe: .* Write another, as (.+)\.", r"地址 \1 不安全,换成这样的:\2。"),
+    (r"Nothing is to move; .*", "没有改动任何时间节点。"),
+    (r"The run \S+ is (?:completed|cancelled) since .*", "活动已经结束,计划不再改动。"),
+    (r"(.+) cannot be dated like this: (.+)", r"这样排不出日期:\2"),
     (r"Choose the items first\.", "先选中要处理的事项。"),
     (r"At most (\d+) at once\.", r"一次最多 \1 项。"),
     (r"(\d+) of the chosen items need evidence and are closed one by one: (.+)\.", r"选中的有 \1 项需要填写内容,请逐项完成:\2。"),
 ]  # fmt: skip
+
+
+_REASONS = {"no channel": "没有联系方式", "closed meanwhile": "事情已办完,不用再发", "the channel was taken away": "联系方式已被移除", "the sender ended before its answer came; it may have arrived": "发送时中断,不确定对方是否收到"}
+
+
+def reason(lang: str, said: str) -> str:
+    """Why a message is where it is; what a chat service answered stays in its own words."""
+    return _REASONS.get(said, said) if lang == "zh" else said
 
 
 def sentence(lang: str, said: str) -> str:
