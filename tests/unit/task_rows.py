@@ -45,9 +45,9 @@ def _available(kind: str, row: dict) -> datetime:
 
 
 def run(name: str, frames: dict[str, list[dict] | pl.LazyFrame], *, shops=("a",), as_of=AS_OF, anchors=None, **params) -> Answer:
-    """One automated step over rows by kind."""
+    """One automated step over rows by kind; like the lake, it is given the kinds it reads and no others."""
     task = find_automation(name)
-    lazy = {kind: rows if isinstance(rows, pl.LazyFrame) else frame(kind, rows) for kind, rows in frames.items()}
+    lazy = {kind: rows if isinstance(rows, pl.LazyFrame) else frame(kind, rows) for kind, rows in frames.items() if kind in task.reads}
     return task(lazy, Ask(tuple(shops), as_of, task.params(**params), {"day": DAY} if anchors is None else anchors))
 
 
