@@ -28,7 +28,13 @@ def _page(told: dict) -> str:
     if told["checked"]:
         lines.append(f"核验 checked: {told['checked']['by']}: {told['checked']['zh']}")
     said = [{**one, "about": "item" if one["item"] else "step"} for one in (*told["step_comments"], *told["comments"])]
-    return "\n".join([*lines, "", *([table(said, ["at", "by", "about", "text"]), ""] if said else []), table(told["events"], ["at", "what", "by", "detail"])])
+    happened = [one | {"said": _said(one["detail"])} for one in told["events"]]
+    return "\n".join([*lines, "", *([table(said, ["at", "by", "about", "text"]), ""] if said else []), table(happened, ["at", "what", "by", "said"])])
+
+
+def _said(detail: dict) -> str:
+    """Of what an event tells, what people read."""
+    return " · ".join(str(detail[name]) for name in ("to", "value", "link", "file", "reason", "zh") if detail.get(name)) or detail.get("note") or ""
 
 
 @click.command()
