@@ -13,9 +13,10 @@ from graphlib import TopologicalSorter
 from zoneinfo import ZoneInfo
 
 from ecops.engine.plan import Plan, StepPlan, rungs
+from ecops.engine.quorum import is_given
 from ecops.engine.staffing import HERE, Absence, Away, Staffing, Wall
 from ecops.playbook.calendar import announced_until
-from ecops.playbook.model import Playbook, Step, verifiers
+from ecops.playbook.model import Approval, Playbook, Step, roles_of, verifiers
 from ecops.playbook.problem import ERROR, WARNING, Problem, problem
 from ecops.playbook.source import Places
 
@@ -215,19 +216,10 @@ def _provisional(look: _Lint) -> Iterator[Problem]:
 # -- people
 
 
-def _roles(book: Playbook, step: Step) -> tuple[str, ...]:
-    """The roles that have something to do in a step."""
-    if step.approval:
-        return step.approval.by
-    if isinstance(step.checklist, tuple):
-        return tuple(dict.fromkeys(line.role or book.role_of(step) for line in step.checklist))
-    return (book.role_of(step),) if step.checklist else ()
-
-
 def _working(look: _Lint) -> Iterator[tuple[str, _Dated]]:
     """Every role with the steps it works in, or is told of by an escalation."""
     for one in look.dated:
-        for role in dict.fromkeys((*_roles(look.book, one.step), *(rung.to for rung in one.step.escalate))):
+        for role in dict.fromkeys((*roles_of(look.book, one.step), *(rung.to for rung in one.step.escalate))):
             yield role, one
 
 
@@ -265,7 +257,7 @@ def _away(look: _Lint) -> Iterator[Problem]:
     found: dict[str, list[tuple[_Dated, frozenset[str], tuple[str, ...]]]] = {}
     for one in look.dated:
         away = look.staffing.away(one.plan.due) if one.plan.due else HERE
-        for role in _roles(look.book, one.step) if away else ():
+        for role in roles_of(look.book, one.step) if away else ():
             gone = {person for person, _ in away}
             for group in look.staffing.groups((role,), one.shops):
                 if group.people and group.people <= gone and not look.staffing.groups((role,), group.shops, away)[0].people:
@@ -278,18 +270,34 @@ def _away(look: _Lint) -> Iterator[Problem]:
 
 
 def _quorum(look: _Lint) -> Iterator[Problem]:
-    """Gates that fewer people could open than are needed, as they hold their roles now."""
+    """Gates that the people there are could not open if all of them approved."""
     for one in look.dated:
-        if one.step.approval is None:
+        gate = one.step.approval
+        if gate is None:
             continue
-        out = {look.facts.requester} if one.step.approval.exclude else set()
-        needs = one.step.approval.quorum
-        short = [(len(group.people - out), shop) for group in look.staffing.groups(one.step.approval.by, one.shops) if len(group.people - out) < needs for shop in group.shops]
+        out = {look.facts.requester} if gate.exclude else set()
+        short = []
+        for voices, shops in _voices(look, gate, one.shops):
+            able = frozenset().union(*voices) - out
+            if not is_given(gate.quorum, able, {role: people - out for role, people in zip(gate.by, voices, strict=True)} if gate.every_role else None):
+                short.append((len(able), shops))
         if short:
-            able, shops = min(able for able, _ in short), tuple(shop for _, shop in short)
-            where = "" if shops == _ITSELF else f" {look.of(shops)}"
-            message = f"The gate {one.step.id} needs {needs} approvals and {able} people could give one{where}."
-            yield look.say("quorum", message, f"Bind more with 'ecops role bind' ({', '.join(one.step.approval.by)}{', without who launches' if out else ''}).", ERROR, one, "approval", shops)
+            able, shops = min(able for able, _ in short), tuple(shop for _, part in short for shop in part)
+            each = f" of {gate.quorum} people, at least one for each of {', '.join(gate.by)}," if gate.every_role else ""
+            message = f"The gate {one.step.id} needs {gate.quorum} approvals{each} and {able} people could give one{'' if shops == _ITSELF else f' {look.of(shops)}'}."
+            yield look.say("quorum", message, f"Bind more with 'ecops role bind' ({', '.join(gate.by)}{', without who launches' if out else ''}).", ERROR, one, "approval", shops)
+
+
+def _voices(look: _Lint, gate: Approval, shops: tuple[str, ...]) -> list[tuple[tuple[frozenset[str], ...], tuple[str, ...]]]:
+    """Who may give a voice, with `every_role` for each role, and the shops where they may; where nobody is there, the holders of the owner role."""
+    found: dict[str, tuple[frozenset[str], ...]] = dict.fromkeys(shops, ())
+    for roles in [(role,) for role in gate.by] if gate.every_role else [gate.by]:
+        for group in look.staffing.responsible(roles, look.book.owner, shops):
+            found |= {shop: (*found[shop], group.people) for shop in group.shops}
+    alike: dict[tuple[frozenset[str], ...], list[str]] = {}
+    for shop, voices in found.items():
+        alike.setdefault(voices, []).append(shop)
+    return [(voices, tuple(part)) for voices, part in alike.items()]
 
 
 def _without_evidence(look: _Lint) -> Iterator[Problem]:
@@ -329,7 +337,7 @@ def _quiet_hours(look: _Lint) -> Iterator[Problem]:
             ladder = rungs(one.wall, step, one.plan.due, max(filter(None, (look.facts.now, one.finish))))
             whole = max(whole, len({(rung.kind, rung.rung) for rung in ladder}))
             for rung in (rung for rung in ladder if not rung.urgent):
-                roles = (rung.role,) if step.approval or rung.kind == "escalate" else _roles(look.book, step)
+                roles = (rung.role,) if step.approval or rung.kind == "escalate" else roles_of(look.book, step)
                 for heard, shops in _heard(look, roles, one.shops, rung.at):
                     held.append(((rung.kind, rung.rung), rung.at, heard, shops, one))
         if held:

@@ -66,6 +66,16 @@ def _begun(old: Step, new: Step) -> Step:
     return old.model_copy(update={name: getattr(new, name) for name in _MOVABLE} if same else {})
 
 
+def stays(carried: Playbook, wanted: Playbook, begun: set[str]) -> list[str]:
+    """Steps that have begun and stay what they are but for their dates, though the version wants them otherwise."""
+    return [step.id for step in wanted.steps if step.id in begun and unlike(carried.step(step.id), step)]
+
+
+def unlike(one: Step, other: Step) -> bool:
+    """Whether two versions of a step differ in more than what they wait for."""
+    return one.model_copy(update={"needs": ()}) != other.model_copy(update={"needs": ()})
+
+
 def dates_moved(plan: Plan, rows: list[Any]) -> list[Move]:
     """What moves of unfinished step runs (rows with id, step, shop, state, rounds, opened_at, start_at, due_at, until_at)."""
     found = []

@@ -339,10 +339,11 @@ class Approval(Part):
 
 
 class Escalation(Part):
-    """Tell the holders of `to` when the step is still unfinished `after` its due time."""
+    """Tell the holders of `to` when the step is still unfinished `after` its due time; an `urgent` one is not held back by their quiet hours."""
 
     after: Span
     to: Key
+    urgent: bool = False
 
 
 class Step(Part):
@@ -504,6 +505,15 @@ class Playbook(Part):
     def role_of(self, step: Step) -> str:
         """The role that answers for a step."""
         return step.role or (step.approval.by[0] if step.approval else self.owner)
+
+
+def roles_of(playbook: Playbook, step: Step) -> tuple[str, ...]:
+    """The roles that have something to do in a step of people; none in one of machines."""
+    if step.approval:
+        return step.approval.by
+    if isinstance(step.checklist, tuple):
+        return tuple(dict.fromkeys(line.role or playbook.role_of(step) for line in step.checklist))
+    return (playbook.role_of(step),) if step.checklist else ()
 
 
 def _with_stages(value: dict) -> dict:

@@ -1,7 +1,7 @@
 """A running plan changes: an anchor moves, the playbook gets a new version, working days are announced. Shown first, then done in one commit."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
@@ -16,11 +16,13 @@ from ecops.playbook.dates import BadRule
 from ecops.playbook.library import digest
 from ecops.playbook.model import Playbook
 from ecops.playbook.params import read_params
+from ecops.playbook.template import BadTemplate
 from ecops.service.advance import advance, arm, finish
 from ecops.service.findings import in_force
 from ecops.service.frozen import frozen
 from ecops.service.launch import Filled, anchor_texts, insert_steps, shops_of
 from ecops.service.learning import take
+from ecops.service.moved import REPLANNED, tell_moved
 from ecops.service.overlaps import tell_both
 from ecops.service.waits import count_waits
 from ecops.service.walls import on_walls, zones_of
@@ -30,11 +32,15 @@ from ecops.store.tx import Tx, chunks
 
 logger = logging.getLogger("ecops.replan")
 
+# The playbook of a run -> as it is with single steps added, skipped or swapped; raises NotFound, BadCall. See `amend.Amendment.of`.
+Amend = Callable[[Playbook], Playbook]
+
 
 @dataclass(frozen=True)
 class Change:
     """What would be, or was, changed. `params` of the run then; `told`: the anchors that people gave, now or before; `moves` of dates; `past_due`: unfinished steps due before now then;
-    `kept`: finished ones that stay; steps `added` and `removed`; `rewritten`: steps that had not begun and follow the new version; `warnings`: what was said when it was done.
+    `kept`: finished ones that stay; steps `added` and `removed`; `rewritten`: steps that had not begun and follow the new version; `stays`: steps that have begun and do not;
+    `warnings`: what was said when it was done.
     """
 
     day: date
@@ -48,6 +54,7 @@ class Change:
     added: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     rewritten: list[str] = field(default_factory=list)
+    stays: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
@@ -62,29 +69,37 @@ class Change:
             "moves": [{"step": one.step, "shop": one.shop or None, "field": one.field, "from": local(one.was), "to": local(one.to)} for one in self.moves],
             "past_due": [{"step": step, "shop": shop or None, "due": local(due)} for step, shop, due in self.past_due],
             "kept": [{"step": row.step, "shop": row.shop or None, "state": row.state, "due": local(row.due_at)} for row in self.kept],
-            "added": self.added, "removed": self.removed, "rewritten": self.rewritten, "warnings": self.warnings,
+            "added": self.added, "removed": self.removed, "rewritten": self.rewritten, "stays": self.stays, "warnings": self.warnings,
         }  # fmt: skip
 
 
-def look(store: Store, run: str, anchors: Mapping[str, str], playbook: Playbook | None, now: datetime) -> Change:
+def look(store: Store, run: str, anchors: Mapping[str, str], playbook: Playbook | None, now: datetime, amend: Amend | None = None) -> Change:
     """What a change would do. Raises NotFound, NotPossible, BadCall."""
     with store.read() as connection:
-        return _change(connection, _active(connection, run), anchors, playbook, now)
+        return _change(connection, _active(connection, run), anchors, playbook, now, amend)
 
 
-def apply(store: Store, run: str, anchors: Mapping[str, str], playbook: Playbook | None, by: str, now: datetime, reason: str | None = None) -> Change:
-    """Do it, in one commit; gives what was done."""
+def apply(store: Store, run: str, anchors: Mapping[str, str], playbook: Playbook | None, by: str, now: datetime, reason: str | None = None, amend: Amend | None = None) -> Change:
+    """Do it, in one commit, and tell those whose dates moved; gives what was done."""
+    try:
+        return _apply(store, run, anchors, playbook, by, now, reason, amend)
+    except BadTemplate as error:
+        raise BadCall(f"The run {run} cannot be changed like this: {error}.") from error
+
+
+def _apply(store: Store, run: str, anchors: Mapping[str, str], playbook: Playbook | None, by: str, now: datetime, reason: str | None, amend: Amend | None) -> Change:
     with store.write(now, by) as tx:
         tx.lock_run(run, alone=True)
         row = _active(tx.connection, run)
-        change = _change(tx.connection, row, anchors, playbook, now)
+        change = _change(tx.connection, row, anchors, playbook, now, amend)
         old = frozen(tx.connection, row.digest)
         if change.playbook is not old:
             _keep_definitions(tx, playbook, change.playbook)
-            _rewrite(tx, row, old, change)
+            _rewrite(tx, row, old, change, reason)
         _redate(tx, change)
         _end_rounds(tx, run, change.playbook)
         _keep(tx, row, change, reason)
+        tell_moved(tx, run, change.playbook, [one for one in change.moves if one.step not in change.removed])
         advance(tx, run)
         is_moved = row.phase == "campaign" and anchor_texts(change.plan) != row.anchors
         return replace(change, warnings=tell_both(tx, run) if is_moved else [])
@@ -115,11 +130,13 @@ def _active(connection: Connection, run: str):
     return row
 
 
-def _change(connection: Connection, run, anchors: Mapping[str, str], playbook: Playbook | None, now: datetime) -> Change:
+def _change(connection: Connection, run, anchors: Mapping[str, str], playbook: Playbook | None, now: datetime, amend: Amend | None) -> Change:
     old = frozen(connection, run.digest)
     if playbook is not None and playbook.playbook != run.playbook:
         raise BadCall(f"{playbook.playbook} is no version of {run.playbook}, which the run {run.run} was launched with; cancel the run and launch {playbook.playbook}.")
     rows = list(connection.execute(select(t.step_run).where(t.step_run.c.run == run.run).order_by(t.step_run.c.ordinal, t.step_run.c.shop)))
+    before = {step.id for step in (playbook or old).steps}
+    playbook = amend(playbook or old) if amend else playbook
     begun = {row.step for row in rows if row.state != "waiting" or row.rounds}
     new = old if playbook is None else moves.carried(old, playbook, begun, {row.step for row in rows})
     params = run.params if new is old else _params(run, new)
@@ -134,34 +151,59 @@ def _change(connection: Connection, run, anchors: Mapping[str, str], playbook: P
     due = {(one.step, one.shop): one.to for one in moved if one.field == "due"}
     ends = [(row.step, row.shop, due.get((row.step, row.shop), row.due_at)) for row in rows if row.state not in STEP_ENDED]
     was, wanted = {step.id for step in old.steps}, {step.id for step in (playbook or old).steps}
-    fresh = [step.id for step in new.steps if step.id in was and step.id not in begun and step.id in wanted and step != old.step(step.id)]
+    fresh = [step.id for step in new.steps if step.id in was and step.id not in begun and step.id in wanted and moves.unlike(step, old.step(step.id))]
+    gone = list(dict.fromkeys(row.step for row in rows if row.step not in wanted and row.state not in STEP_ENDED))
+    if amend and (over := sorted((was & before) - wanted - set(gone))):
+        raise NotPossible(f"{', '.join(over)} has ended already and stays as it is.", {"run": run.run, "state": run.state})
     return Change(
         day, plan, new, params, sorted({*given, *anchors}), moved, [end for end in ends if end[2] and end[2] < now], moves.kept(plan, rows) if moved else [],
-        sorted(wanted - was), list(dict.fromkeys(row.step for row in rows if row.step not in wanted and row.state not in STEP_ENDED)), fresh,
+        sorted(wanted - was), gone, fresh, moves.stays(new, playbook, begun) if playbook else [],
     )  # fmt: skip
 
 
-def _keep_definitions(tx: Tx, playbook: Playbook, carried: Playbook) -> None:
-    """The version itself, and as this run takes it over."""
-    for book, is_carried in ((playbook, 0), (carried, 1)):
+def _keep_definitions(tx: Tx, playbook: Playbook | None, carried: Playbook) -> None:
+    """The version itself where there is a new one, and as this run takes it over."""
+    for book, is_carried in ((playbook, 0), (carried, 1)) if playbook else ((carried, 1),):
         tx.add_new(t.definition, [{"digest": digest(book), "body": book.model_dump_json(by_alias=True), "carried": is_carried}])
 
 
-def _rewrite(tx: Tx, run, old: Playbook, change: Change) -> None:
+def _rewrite(tx: Tx, run, old: Playbook, change: Change, reason: str | None) -> None:
     """Steps that the new version lacks are skipped, those that have not begun are written again, new ones are added; then everything waits for what it needs now."""
     gone = tx.all(select(t.step_run).where(t.step_run.c.run == run.run, t.step_run.c.step.in_(change.removed), t.step_run.c.state.not_in(STEP_ENDED)))
     if busy := sorted({row.step for row in gone if row.state == "running"}):
         raise NotPossible(f"{', '.join(busy)} is being calculated now; try again in a moment.", {"run": run.run, "state": run.state})
-    finish(tx, old, gone, "skipped", "step.skipped", {"reason": f"not in version {change.playbook.version}"})
+    finish(tx, old, gone, "skipped", "step.skipped", {"reason": reason or f"not in version {change.playbook.version}"})
     again = tx.all(select(t.step_run.c.id).where(t.step_run.c.run == run.run, t.step_run.c.step.in_(change.rewritten)))
+    comments = _take_comments(tx, [row.id for row in again])
     for part in chunks([row.id for row in again]):
         tx.connection.execute(delete(t.timer).where(t.timer.c.step_run.in_(part)))
         tx.connection.execute(delete(t.item).where(t.item.c.step_run.in_(part)))
         tx.connection.execute(delete(t.step_run).where(t.step_run.c.id.in_(part)))
     _insert(tx, run, change)
+    _give_comments(tx, run.run, comments)
     for ordinal, step in enumerate(change.playbook.steps):
         tx.connection.execute(update(t.step_run).where(t.step_run.c.run == run.run, t.step_run.c.step == step.id).values(ordinal=ordinal, stage=step.stage))
     count_waits(tx, run.run, change.playbook)
+
+
+def _take_comments(tx: Tx, step_runs: Sequence[int]) -> list[Any]:
+    """What people said of steps that are about to be written again, with the step, shop and item's key it was said of."""
+    query = select(t.comment, t.step_run.c.step, t.step_run.c.shop, t.item.c.key).join(t.step_run, t.step_run.c.id == t.comment.c.step_run).outerjoin(t.item, t.item.c.id == t.comment.c.item)
+    found = [row for part in chunks(step_runs) for row in tx.all(query.where(t.comment.c.step_run.in_(part)).order_by(t.comment.c.id))]
+    for part in chunks([row.id for row in found]):
+        tx.connection.execute(delete(t.comment).where(t.comment.c.id.in_(part)))
+    return found
+
+
+def _give_comments(tx: Tx, run: str, comments: Sequence[Any]) -> None:
+    """The same said of the steps as they are written now; where an item of that key is no more, of the step as a whole."""
+    if not comments:
+        return
+    steps = {(row.step, row.shop): row.id for row in tx.all(select(t.step_run.c.id, t.step_run.c.step, t.step_run.c.shop).where(t.step_run.c.run == run, t.step_run.c.step.in_({row.step for row in comments})))}
+    wanted = [steps[(row.step, row.shop)] for row in comments if (row.step, row.shop) in steps]
+    items = {(row.step_run, row.key): row.id for part in chunks(wanted) for row in tx.all(select(t.item.c.id, t.item.c.step_run, t.item.c.key).where(t.item.c.step_run.in_(part)))}
+    said = [(row, steps.get((row.step, row.shop))) for row in comments]
+    tx.add(t.comment, [{"id": row.id, "step_run": step, "item": items.get((step, row.key)), "person": row.person, "words": row.words, "at": row.at} for row, step in said if step])
 
 
 def _insert(tx: Tx, run, change: Change) -> None:
@@ -230,6 +272,6 @@ def _keep(tx: Tx, run, change: Change, reason: str | None) -> None:
     if mark != run.digest:
         values |= {"owner": change.playbook.owner, "digest": mark, "version": change.playbook.version, "params": change.params}
     tx.connection.execute(update(t.run).where(t.run.c.run == run.run).values(**values))
-    detail = {"moves": len(change.moves), "added": change.added, "removed": change.removed, "rewritten": change.rewritten, "reason": reason}
+    detail = {"moves": len(change.moves), "added": change.added, "removed": change.removed, "rewritten": change.rewritten, "stays": change.stays, "reason": reason}
     moved = {name: at for name, at in values["anchors"].items() if run.anchors.get(name) != at}
-    tx.event("run.replanned", run=run.run, detail=detail | {"anchors": moved, "version": change.playbook.version})
+    tx.event(REPLANNED, run=run.run, detail=detail | {"anchors": moved, "version": change.playbook.version})

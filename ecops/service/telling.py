@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, or_, select
 
-from ecops.engine.states import STEP_ENDED
 from ecops.people.messages import MOST_LINES, Digest, Line, compose
 from ecops.service import notices as n
 from ecops.service.frozen import frozen
+from ecops.service.moved import due_of, still_moved
 from ecops.service.staff import Staff
 from ecops.service.views import for_person
 from ecops.store import tables as t
@@ -36,7 +36,7 @@ def still_true(connection: Connection, rows: Sequence[Any], now: datetime) -> li
     runs = _by_id(connection, select(t.run), t.run.c.run, {row.run for row in rows if row.run})
     staff = Staff(connection, now)
     told = [Told(row.id, row, items.get(row.item), steps.get(row.step_run), runs.get(row.run)) for row in rows]
-    return [one for one in told if _holds(one, staff)]
+    return [one for one in told if (_is_going_on(one) and still_moved(connection, one.row) if one.row.kind == n.MOVED else _holds(one, staff))]
 
 
 def _by_id(connection: Connection, query, key, wanted: set) -> dict:
@@ -46,14 +46,16 @@ def _by_id(connection: Connection, query, key, wanted: set) -> dict:
     return found
 
 
+def _is_going_on(one: Told) -> bool:
+    return one.run is not None and one.run.state == "active"
+
+
 def _holds(one: Told, staff: Staff) -> bool:
     kind = one.row.kind
     if kind == n.DIGEST:
         return True
-    if one.run is None or one.run.state != "active":
+    if not _is_going_on(one):
         return False
-    if kind == n.MOVED:
-        return one.step is None or one.step.state not in STEP_ENDED
     if one.item is None:
         return one.step is not None and one.step.state == "open" and not one.row.item
     if one.item.state != "open":
@@ -79,7 +81,7 @@ def _line(connection: Connection, one: Told, shops: Mapping[str, Any], language:
     else:
         step = frozen(connection, one.run.digest).step(one.row.step) if one.row.step else None
         what = (step.title.zh if is_zh else step.title.en) if step and step.title else one.row.step or (one.run.title_zh if is_zh else one.run.title_en)
-    due = one.item.due_at if one.item is not None else one.step.due_at if one.step is not None else None
+    due = one.item.due_at if one.item is not None else one.step.due_at if one.step is not None else due_of(one.row)
     shop = shops[one.row.shop].name if one.row.shop in shops else ""
     said = (one.row.detail or {}).get("zh" if is_zh else "en", "")
     return Line(one.row.kind, one.row.why, one.row.role or "", what, one.run.title_zh if is_zh else one.run.title_en, shop, due, said)

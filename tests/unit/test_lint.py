@@ -134,14 +134,23 @@ def test_a_gate_fewer_people_can_open_than_it_needs_is_an_error_and_who_launches
 
 
 def test_a_gate_of_each_shop_names_the_shops_it_stays_shut_for():
-    gate = {"id": "go", "approval": {"by": "supply"}, "scope": "shop", "needs": ["count"], "due": "day"}
-    (one,) = [one for one in found([COUNT, gate], bound={("supply", "a"): frozenset(["cat"])} | bound(operations="ann")) if one.code == "quorum"]
+    gate = {"id": "go", "approval": {"by": "supply", "not": "requester"}, "scope": "shop", "needs": ["count"], "due": "day"}
+    (one,) = [one for one in found([COUNT, gate], bound={("supply", "a"): frozenset(["cat"])} | bound(operations="ann"), requester="ann") if one.code == "quorum"]
     assert one.shops == ("b",) and "0 people" in one.message
+    assert "quorum" not in dict(codes([COUNT, gate], bound={("supply", "a"): frozenset(["cat"])} | bound(operations="ann"))), "it falls to the owner"
+
+
+def test_a_gate_that_every_role_must_open_needs_another_person_for_each():
+    gate = {"id": "go", "approval": {"by": ["operations", "supply"], "every_role": True}, "needs": ["count"], "due": "day"}
+    assert codes([COUNT, gate]) == []
+    assert "needs 2 approvals of 2 people, at least one for each of operations, supply, and 1 people" in said("quorum", [COUNT, gate], bound=bound(operations="ann", supply="ann"))
+    assert codes([COUNT, gate], bound=bound(operations="ann", supply=("ann", "cat"))) == []
 
 
 @pytest.mark.parametrize(
     ("before", "is_said"),
     [([], True), ([TICK], True), ([COUNT, TICK | {"needs": ["count"]}], False), ([{"id": "pick", "task": "campaign.pick_items"}, TICK | {"needs": ["pick"]}], False),
+     ([TICK | {"checklist": [{"title": "x", "verify": {"task": "campaign.pick_items"}}]}], False),
      ([TICK | {"checklist": [{"title": "x", "evidence": {"type": "number", "required": False}}]}], True)],
 )  # fmt: skip
 def test_a_gate_needs_something_to_stand_on_somewhere_before_it(before, is_said):
@@ -214,8 +223,8 @@ def test_other_runs_are_told_with_their_shops():
 
 
 def test_errors_come_first():
-    steps = [TICK | {"due": "2026-10-01 12:00"}, {"id": "go", "approval": {"by": "media"}, "needs": ["tick"], "due": "day"}]
-    severities = [one.severity for one in found(steps)]
+    steps = [TICK | {"due": "2026-10-01 12:00"}, {"id": "go", "approval": {"by": "media", "not": "requester"}, "needs": ["tick"], "due": "day"}]
+    severities = [one.severity for one in found(steps, requester="ann")]
     assert severities == sorted(severities) and set(severities) == {"error", "warning"}
 
 
