@@ -138,11 +138,11 @@ def record(store: Store, delivery: int, claimant: str, answer: channel.Answer, n
         wait = answer.retry_after or BACKOFF[min(row.attempts, len(BACKOFF)) - 1]
         if answer.state == "busy":  # the service's own limit is no failure of the message
             tx.connection.execute(update(t.channel).where(t.channel.c.channel == row.channel).values(blocked_until=now + wait))
-            tx.connection.execute(_moving(row.id, row.state, "queued", next_at=now + wait, attempts=row.attempts - 1, reason=answer.reason[:_KEPT]))
+            tx.connection.execute(_moving(row.id, row.state, "queued", next_at=now + wait, ended_at=None, attempts=row.attempts - 1, reason=answer.reason[:_KEPT]))
             return "queued"
         if answer.final or row.attempts > len(BACKOFF):
             return _give_up(tx, row, answer.reason)
-        tx.connection.execute(_moving(row.id, row.state, "queued", next_at=now + wait, reason=answer.reason[:_KEPT]))
+        tx.connection.execute(_moving(row.id, row.state, "queued", next_at=now + wait, ended_at=None, reason=answer.reason[:_KEPT]))
         return "queued"
 
 

@@ -24,7 +24,7 @@ def quiet_end(person, at: datetime) -> datetime:
 
 def tell(tx: Tx, staff: Staff, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write notices (cause, person, kind, why, and what they are about); one that is there already stays as it is."""
-    empty = {"role": None, "run": None, "step": None, "shop": None, "step_run": None, "item": 0, "detail": None, "urgent": 0, "state": "waiting", "at": tx.now}
+    empty = {"role": None, "run": None, "step": None, "shop": None, "step_run": None, "item": 0, "detail": None, "urgent": 0, "state": "waiting", "reason": None, "at": tx.now}
     told = [empty | dict(row) for row in rows]
     for row in told:
         row["not_before"] = tx.now if row["urgent"] else quiet_end(staff.people.get(row["person"]), tx.now)
