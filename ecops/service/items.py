@@ -375,7 +375,7 @@ def _too_late(row) -> NotPossible:
 def as_json(row) -> dict:
     """The current row, for the one who came second."""
     return {
-        "item": row.id, "run": row.run, "step": row.step, "shop": row.shop, "title": row.title_zh, "state": row.state, "assignee": row.assignee, "owner": row.owner,
+        "item": row.id, "run": row.run, "step": row.step, "shop": row.shop, "title": row.title_zh, "title_en": row.title_en, "state": row.state, "assignee": row.assignee, "owner": row.owner,
         "by": row.closed_by, "at": row.closed_at and row.closed_at.isoformat(), "value": row.value, "note": row.note, "verification": row.verification, "version": row.version,
     }  # fmt: skip
 

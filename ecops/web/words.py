@@ -12,14 +12,14 @@ EN = {
     "清单": "Checklist", "活动": "Runs", "我的清单": "My checklist", "今天": "Today", "逾期": "Overdue", "本周": "This week", "以后": "Later", "全部": "All", "不限时": "No due time",
     "你是谁?": "Who are you?", "选好之后,这里只显示归你的事。": "Choose, and this page shows what is yours.", "换人": "Switch", "选择": "Choose", "还没有人员。": "There are no people yet.",
     "请管理员运行 ecops person add 添加。": "Ask your administrator to run 'ecops person add'.",
-    "人员": "Person", "角色": "Role", "店铺": "Shop", "所有人": "Everyone", "所有角色": "All roles", "所有店铺": "All shops", "店铺名或编号": "Shop name or key", "筛选": "Filter", "我": "me",
+    "人员": "People", "角色": "Role", "店铺": "Shop", "所有人": "Everyone", "所有角色": "All roles", "所有店铺": "All shops", "店铺名或编号": "Shop name or key", "筛选": "Filter", "我": "me",
     "完成": "Done", "认领": "Claim", "跳过": "Skip", "转交": "Hand over", "转交给": "Hand over to", "原因": "Reason", "为什么跳过?": "Why skip it?", "备注": "Note", "更多": "More", "写点什么(可不填)": "Anything to add (optional)",
     "重新打开": "Reopen", "为什么重新打开?": "Why reopen it?", "链接": "Link", "照片或文件": "Photo or file", "文字": "Text", "数字": "Number", "请选择": "Choose", "文件": "File", "下载": "Download", "可不填": "optional",
     "整个活动": "Whole run", "已完成": "Done", "已跳过": "Skipped", "已撤回": "Withdrawn", "未开始": "Not open yet", "待办": "Open", "由": "by", "截止": "Due", "归": "Assigned to",
     "都做完了": "All done", "没有符合条件的事项。": "Nothing matches.", "看看别的时间,或者泡杯茶。": "Look at another time span, or make a cup of tea.", "今天没有等你的事。": "Nothing waits for you today.",
     "上一页": "Previous", "下一页": "Next", "项": "items", "件待办": "open", "加载中…": "Loading…", "没有网络,稍后再试。": "No connection; try again.",
-    "活动列表": "Runs", "还没有活动。": "There are no runs yet.", "用 ecops launch 启动一个。": "Start one with 'ecops launch'.", "进行中": "Active", "已结束": "Completed", "已取消": "Cancelled",
-    "步": "steps", "店": "shops", "步骤": "Steps", "基准日": "Day", "启动": "Launched", "结束于": "Ended", "在 Prefect 中查看": "See in Prefect", "时间节点": "Anchors", "进度": "Progress",
+    "活动列表": "Runs", "还没有活动。": "There are no runs yet.", "进行中": "Active", "已结束": "Completed", "已取消": "Cancelled",
+    "步": "steps", "店": "shops", "步骤": "Steps", "基准日": "Day", "启动": "Launch", "启动于": "Launched", "结束于": "Ended", "在 Prefect 中查看": "See in Prefect", "时间节点": "Anchors", "进度": "Progress",
     "注意": "Mind", "库存冲突": "Shared stock", "日期待定": "Provisional dates", "步的日期按尚未公布的工作日推算,公布后自动更正": "steps stand on working days not announced yet; they are corrected when they are",
     "期间改动须写原因": "a change in between needs a reason", "采用复盘结论": "Learned",
     "谁在等谁": "Who waits for whom", "没有人在等。": "Nobody is waiting.", "后面在等": "behind it:", "需要先完成": "waits for", "时间线": "Timeline", "现在": "Now",
@@ -44,6 +44,8 @@ EN = {
     "原文": "Text", "再发一次": "Send again", "没有消息。": "There are no messages.",
     "改期": "Replan", "先看会动哪些日期,再确认。已完成的不动。": "See which dates would move, then confirm. What is finished stays.", "原": "was", "随动到": "follows to", "没有日期会动。": "No date would move.", "改后就已逾期": "Would be past due", "会动的日期": "Dates that would move",
     "已完成,保持不变": "Finished, stays", "开始": "Start", "结束": "End", "为什么改期?": "Why is it moved?", "确认改期": "Move the dates",
+    "启动活动": "Launch a playbook", "选一本手册": "Choose a playbook", "读不懂的手册": "Playbooks that cannot be read", "标签": "Tag", "或写店铺编号(逗号隔开)": "Or keys of shops (a, b)", "默认": "Default", "是": "yes", "否": "no",
+    "时间节点(不填按手册)": "Anchors (empty: as the playbook says)", "参数(不填按默认)": "Parameters (empty: default)", "看看计划": "Show the plan", "启动前要看": "Before you launch", "有问题": "Error", "不采用": "decline", "计划": "Plan", "每": "every",
     "启动时刻": "Launch", "大促日": "Day", "运行中断,重试后继续": "Interrupted",
 }  # fmt: skip
 STAGES = {"prep": "准备", "execution": "执行", "wrap-up": "收尾", "set-up": "搭建", "routine": "例行", "review": "复盘", "work": "工作"}
@@ -53,6 +55,11 @@ KINDS = {"task": "自动", "checklist": "清单步骤", "approval": "审批", "m
 ITEM_STATES = {"open": "待办", "done": "已完成", "skipped": "已跳过", "withdrawn": "已撤回", "planned": "未开始"}
 STEP_STATES = {"waiting": "已计划", "ready": "就绪", "running": "自动运行", "open": "人在处理", "done": "已完成", "skipped": "已跳过", "cancelled": "已取消"}
 DELIVERIES = {"queued": "排队中", "sending": "发送中", "sent": "已发送", "acknowledged": "已确认", "failed": "发送失败", "uncertain": "不确定", "suppressed": "未发送"}
+LINT = {
+    "due-before-need": "截止早于前面步骤最早能完成的时间:把截止往后移,或让前面的步骤早些开始。", "past": "有步骤的截止已经过去:换晚一些的日期,或启动后马上处理。", "provisional": "日期按尚未公布的工作日推算,公布后自动更正。",
+    "nobody": "这个角色没有人担任:先在“人员”里绑定,否则归手册负责人。", "away": "到时经办人不在,也没有代班:登记代班人,或换人、改期。", "quorum": "能审批的人不够:在“人员”里多绑定几位。",
+    "gate-without-evidence": "审批之前没有要填内容的步骤,批的人没有依据。", "quiet-hours": "提醒会落在免打扰时间里,要推迟才到。", "load": "有人某一天的事太多:多绑定几个人,或把日期错开。", "clash": "和另一个活动冲突:换店铺、换日期,或先结束那个活动。",
+}  # fmt: skip
 RUN_STATES = {"active": "进行中", "completed": "已结束", "cancelled": "已取消"}
 
 
@@ -77,6 +84,8 @@ def named(lang: str, names: dict[str, str], key: str) -> str:
 
 
 _SENTENCES = [
+    (r"The anchor (\S+): .*", r"时间节点 \1 不是时间。"),
+    (r"The parameter (\S+) of \S+ cannot be read: (.+)", r"参数 \1 填得不对:\2"),
     (r"This item closes with a number; .*", "请填一个数字。"),
     (r"This item closes with a text; .*", "请写一段文字。"),
     (r"This item closes with a choice; .*", "请选一项。"),
@@ -148,6 +157,14 @@ _SENTENCES = [
     (r"Nothing is to move; .*", "没有改动任何时间节点。"),
     (r"The run \S+ is (?:completed|cancelled) since .*", "活动已经结束,计划不再改动。"),
     (r"(.+) cannot be dated like this: (.+)", r"这样排不出日期:\2"),
+    (r"There is no playbook (.+?)\..*", r"没有手册 \1。"),
+    (r"([^/]+\.ya?ml):(\d+):\d+: error \[\S+\] (.*)", r"手册 \1 第 \2 行有错,先改好再启动:\3"),
+    (r"'(.*)' is not a day; .*", r"“\1”不是日期,写成 2026-11-11 这样。"),
+    (r"No shop fits .*", "没有符合条件的店铺。"),
+    (r"(\S+) cannot be dated for (\S+): (.+)", r"\2 排不出日期:\3"),
+    (r"(\S+) needs the anchor (\S+); .*", r"请填时间节点 \2。"),
+    (r"(\S+) needs the parameter (\S+) .*", r"请填参数 \2。"),
+    (r"(\S+) has no (?:anchor|parameter) (.+?); .*", r"手册里没有 \2。"),
     (r"Choose the items first\.", "先选中要处理的事项。"),
     (r"At most (\d+) at once\.", r"一次最多 \1 项。"),
     (r"(\d+) of the chosen items need evidence and are closed one by one: (.+)\.", r"选中的有 \1 项需要填写内容,请逐项完成:\2。"),
