@@ -3,11 +3,15 @@
 import hashlib
 import itertools
 import json
+from datetime import timedelta
 from decimal import Decimal
 
 import polars as pl
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from ecops import evidence
 from ecops.automation import _REGISTRY, Answer, Ask, Automation, Params
@@ -17,7 +21,7 @@ from ecops.errors import BadCall, NotFound, NotPossible
 from ecops.home import Home
 from ecops.playbook.check import TaskFacts, read_playbook
 from ecops.rehearse import rehearse
-from ecops.service import comments, history, items, outbox, sweep, views, work
+from ecops.service import comments, gates, history, items, outbox, sweep, views, work
 from ecops.service import verify as verifying
 from ecops.service.items import Proof
 from ecops.shelf import _trial
@@ -606,3 +610,116 @@ def test_a_rehearsal_ends_whatever_the_data_says_of_a_claim(stock, said):
     played = rehearse(BOOK, DAY, [shop], NoLake())
     told = [(event["what"], event["who"]) for event in played.events if event["what"].startswith("item.") and "verif" in event["what"] or event["what"] == "item.refuted"]
     assert (played.state, told) == ("completed", [(said, "worker")] + ([] if said == "item.verified" else [("item.verified", "operations-2")]))
+
+
+# --- any order of all of it ----------------------------------------------------------------------------------------
+
+WHOLE = playbook(
+    {"id": "stock", "checklist": [COUNT, "shelves are clean"], "due": "day - 2d 18:00", "escalate": [{"after": "1h", "to": "management"}]},
+    {"id": "beside", "checklist": ["x"], "needs": ["stock"]},
+    {"id": "gate", "scope": "run", "needs": ["stock"], "approval": {"by": ["operations", "supply"], "every_role": True, "not": "requester", "reopens": ["stock"]}, "due": "day - 1d"},
+    {"id": "then", "checklist": ["y"], "needs": ["gate"]},
+)
+
+
+class Claims(RuleBasedStateMachine):
+    """People tick, reopen, vouch and decide, data comes and goes, two workers ask and record late: whatever the order, the rows agree."""
+
+    people = st.sampled_from(["ann", "ben", "cat", "dan"])
+    numbers = st.integers(0, 9)
+
+    @initialize()
+    def begin(self):
+        _REGISTRY[STOCK.name] = STOCK
+        self.store, self.now, self.late = Store.in_memory(), NOW, []
+        populate(self.store)
+        self.run = start(self.store, WHOLE, keys=("a", "b"), by="dan")
+
+    def tried(self, call):
+        """Do it; being told that it is not possible is fine."""
+        self.now += timedelta(minutes=7)
+        try:
+            return call()
+        except (NotPossible, BadCall):
+            return None
+
+    def one(self, number):
+        found = [row for row in rows(self.store, t.item, run=self.run) if row.state != "planned"]
+        return found[number % len(found)].id
+
+    @rule(number=numbers, who=people, value=st.sampled_from(["1", "2"]))
+    def tick(self, number, who, value):
+        self.tried(lambda: items.complete(self.store, self.one(number), who, Proof(value), self.now))
+
+    @rule(who=people, value=st.sampled_from(["1", "2"]))
+    def tick_all(self, who, value):
+        ticks = {row.id: Proof(value) for row in rows(self.store, t.item, run=self.run, state="open")}
+        self.tried(lambda: items.complete_all(self.store, ticks, who, self.now))
+
+    @rule(number=numbers, who=people)
+    def skip(self, number, who):
+        self.tried(lambda: items.skip(self.store, self.one(number), who, "no", self.now))
+
+    @rule(number=numbers, who=people)
+    def reopen(self, number, who):
+        self.tried(lambda: items.reopen(self.store, self.one(number), who, "again", self.now))
+
+    @rule(number=numbers, who=people, refute=st.booleans())
+    def vouch(self, number, who, refute):
+        self.tried(lambda: verifying.vouch(self.store, self.one(number), who, "seen", self.now, refute))
+
+    @rule(shop=st.sampled_from(["a", "b"]), units=st.sampled_from([None, 1, 2]))
+    def data_comes(self, shop, units):
+        KNOWN.pop(shop, None)
+        if units:
+            KNOWN[shop] = units
+        work.data_arrived(self.store, shop, self.now)
+
+    @rule()
+    def ask_and_record(self):
+        checked(self.store, self.run, self.now)
+
+    @rule()
+    def ask_and_be_slow(self):
+        execution = f"slow{next(_number)}"
+        work.take_up(self.store, self.run, execution, self.now)
+        self.late.append((execution, [one for check in verifying.claim(self.store, self.run, execution, self.now) for one in verify(check, NoLake())]))
+
+    @rule()
+    def record_late(self):
+        if self.late:
+            verifying.record(self.store, self.run, *self.late.pop(0), self.now)
+
+    @rule(who=people, verdict=st.sampled_from(["approve", "approve", "reject"]))
+    def decide(self, who, verdict):
+        self.tried(lambda: gates.decide(self.store, step_of(self.store, self.run, "gate").id, who, verdict, "so", self.now))
+
+    @rule(hours=st.sampled_from([1, 30, 200]))
+    def time_passes(self, hours):
+        self.now += timedelta(hours=hours)
+        sweep.sweep(self.store, self.now)
+
+    @invariant()
+    def rows_agree(self):
+        assert_consistent(self.store)
+        gate = step_of(self.store, self.run, "gate")
+        voices = [row.person for row in rows(self.store, t.decision, verdict="approve")]
+        assert gate.state != "done" or (len(voices) >= 2 and "cat" in voices and "dan" not in voices)
+        assert gate.state != "waiting" or not rows(self.store, t.decision)
+        for row in rows(self.store, t.item, run=self.run, verification="verified"):
+            assert row.checked["by"] != row.checked["ticked_by"]
+
+    @invariant()
+    def rungs_are_of_their_opening(self):
+        for row in rows(self.store, t.timer):
+            assert row.generation <= rows(self.store, t.step_run, id=row.step_run)[0].generation
+        fired = [(event.step, event.shop, event.detail["generation"], event.detail["rung"]) for event in events(self.store, self.run, "step.escalated")]
+        assert len(fired) == len(set(fired))
+
+    def teardown(self):
+        _REGISTRY.pop(STOCK.name, None)
+        self.store.close()
+
+
+Claims.TestCase.settings = settings(max_examples=6, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck))
+TestClaims = Claims.TestCase
