@@ -5,6 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
+from ecops.engine.staffing import stand_in
 from ecops.store import tables as t
 
 ROLE, ASSIGNEE, COVER, FALLBACK, PERSON, NOBODY = "role", "assignee", "cover", "fallback", "person", "nobody"
@@ -25,13 +26,7 @@ class Staff:
 
     def stand_in(self, person: str) -> str | None:
         """The person themselves when they are there, else whoever covers them, or covers that one; None when the chain ends with nobody."""
-        passed: set[str] = set()
-        while person in self._away:
-            passed.add(person)
-            person = self._away[person]
-            if person is None or person in passed:
-                return None
-        return person
+        return stand_in(person, self._away)
 
     def holders(self, role: str, shop: str) -> Mapping[str, str]:
         """Who holds a role for a shop ("" for the run's own work), or covers somebody who does."""
