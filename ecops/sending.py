@@ -26,21 +26,28 @@ class Sender:
         self._free = threading.Semaphore(AT_ONCE)
 
     def tick(self) -> int:
-        """Write digests whose time has come, gather what is to be told, and send as much as there are hands; gives how many were taken up."""
+        """Write digests whose time has come, gather what is to be told, and send what may go now; gives how many messages were taken up."""
         now = self.clock()
         deliveries.lost(self.store, now)
         digests(self.store, now)
         deliveries.gather(self.store, now)
-        hands = 0
+        taken = 0
+        while more := self._take_up():
+            taken += more
+        return taken
+
+    def _take_up(self) -> int:
+        """Claim a message for each free hand, at least one; gives how many there were."""
+        self._free.acquire()
+        hands = 1
         while hands < AT_ONCE and self._free.acquire(blocking=False):
             hands += 1
+        parcels = []
         try:
-            parcels = deliveries.claim(self.store, self.name, now, self.base(), hands) if hands else []
-        except BaseException:
-            self._free.release(hands)
-            raise
-        if unused := hands - len(parcels):
-            self._free.release(unused)
+            parcels = deliveries.claim(self.store, self.name, self.clock(), self.base(), hands)
+        finally:
+            for _ in range(hands - len(parcels)):
+                self._free.release()
         for parcel in parcels:
             self._hands.submit(self._send, parcel)
         return len(parcels)

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, func, select, update
 
 from ecops.errors import BadCall, NotFound, NotPossible
 from ecops.people import channel
-from ecops.service.staff import NOBODY
-from ecops.service.telling import Told, still_true, written
+from ecops.service.staff import NOBODY, Staff
+from ecops.service.telling import still_true, written
 from ecops.store import tables as t
 from ecops.store.database import Store
 from ecops.store.tx import Tx, chunks
@@ -85,10 +85,11 @@ def claim(store: Store, claimant: str, now: datetime, base: str | None, limit: i
             return []
     with store.write(now, "clock") as tx:
         rows = tx.all(queued.order_by(t.delivery.c.next_at, t.delivery.c.id).limit(limit).with_for_update(skip_locked=True))
-        return [parcel for row in rows if (parcel := _claim(tx, row, claimant, base))]
+        staff = Staff(tx.connection, now)
+        return [parcel for row in rows if (parcel := _claim(tx, staff, row, claimant, base))]
 
 
-def _claim(tx: Tx, row, claimant: str, base: str | None) -> Parcel | None:
+def _claim(tx: Tx, staff: Staff, row, claimant: str, base: str | None) -> Parcel | None:
     contact = tx.one(select(t.contact).where(t.contact.c.id == row.contact))
     if contact is None:
         _end(tx, row, "suppressed", "the channel was taken away")
@@ -97,20 +98,15 @@ def _claim(tx: Tx, row, claimant: str, base: str | None) -> Parcel | None:
         tx.connection.execute(update(t.delivery).where(t.delivery.c.id == row.id).values(next_at=free))
         return None
     rows = tx.all(select(t.notice).where(t.notice.c.delivery == row.id, t.notice.c.state == "gathered").order_by(t.notice.c.id))
-    told = still_true(tx.connection, rows, tx.now)
+    told = still_true(tx.connection, rows, staff)
     kept = {one.notice for one in told}
     _drop(tx, [notice for notice in rows if notice.id not in kept], "closed")
     if not told:
         _end(tx, row, "suppressed", "closed meanwhile")
         return None
-    title, body = _words(tx, row, told, base)
+    title, body = written(tx.connection, staff.people[row.person], told, f"{base}/told/{row.id}" if base else None, tx.now)
     moved = tx.connection.execute(_moving(row.id, "queued", "sending", attempts=row.attempts + 1, claimed_by=claimant, claimed_at=tx.now, title=title, body=body, notices=len(told)))
     return Parcel(row.id, contact.url, title, body) if moved.rowcount else None
-
-
-def _words(tx: Tx, row, told: Sequence[Told], base: str | None) -> tuple[str, str]:
-    person = tx.one(select(t.person).where(t.person.c.person == row.person))
-    return written(tx.connection, person, told, f"{base}/told/{row.id}" if base else None, tx.now)
 
 
 def _free_at(tx: Tx, contact) -> datetime:

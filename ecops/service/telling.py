@@ -29,12 +29,11 @@ class Told:
     run: Any
 
 
-def still_true(connection: Connection, rows: Sequence[Any], now: datetime) -> list[Told]:
+def still_true(connection: Connection, rows: Sequence[Any], staff: Staff) -> list[Told]:
     """The notices that still say something: their item is open and this person's, their step unfinished, their run going on."""
     items = _by_id(connection, select(t.item), t.item.c.id, {row.item for row in rows if row.item})
     steps = _by_id(connection, select(t.step_run), t.step_run.c.id, {row.step_run for row in rows if row.step_run})
     runs = _by_id(connection, select(t.run), t.run.c.run, {row.run for row in rows if row.run})
-    staff = Staff(connection, now)
     told = [Told(row.id, row, items.get(row.item), steps.get(row.step_run), runs.get(row.run)) for row in rows]
     return [one for one in told if (_is_going_on(one) and still_moved(connection, one.row) if one.row.kind == n.MOVED else _holds(one, staff))]
 
