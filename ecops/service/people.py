@@ -113,6 +113,7 @@ def bind(store: Store, role: str, key: str, shop: str | None, now: datetime, by:
         if not tx.one(_binding(row)):
             tx.add(t.role_binding, [row])
             tx.event("role.bound", detail=row)
+            _redraw_open(tx)
 
 
 def unbind(store: Store, role: str, key: str, shop: str | None, now: datetime, by: str = "cli") -> None:
@@ -123,6 +124,7 @@ def unbind(store: Store, role: str, key: str, shop: str | None, now: datetime, b
             raise NotFound(f"{key} does not hold {role}{f' for {shop}' if shop else ' for all shops'}; 'ecops person list' shows who holds what.")
         tx.connection.execute(delete(t.role_binding).where(*(t.role_binding.c[name] == value for name, value in row.items())))
         tx.event("role.unbound", detail=row)
+        _redraw_open(tx)
 
 
 def _binding(row: dict):
@@ -146,6 +148,8 @@ def away(store: Store, key: str, since: datetime, until: datetime, cover: str | 
             raise NotPossible(f"{key} is absent from {over.since.isoformat()} until {over.until.isoformat()} already (absence {over.id}); take that back first with 'ecops person back {key}'.", {"absence": over.id})
         number = tx.connection.execute(t.absence.insert().values(person=key, since=since, until=until, cover=cover, note=note).returning(t.absence.c.id)).scalar_one()
         tx.event("person.absent", detail={"person": key, "since": since.isoformat(), "until": until.isoformat(), "cover": cover, "note": note})
+        if since <= now:
+            _redraw_open(tx)
     return {"absence": number, "person": key, "since": since.isoformat(), "until": until.isoformat(), "cover": cover, "note": note}
 
 
@@ -157,7 +161,15 @@ def back(store: Store, key: str, by: str, now: datetime) -> int:
         ended += tx.connection.execute(delete(t.absence).where(t.absence.c.person == key, t.absence.c.since >= now)).rowcount
         if ended:
             tx.event("person.back", detail={"person": key, "absences": ended})
+            _redraw_open(tx)
         return ended
+
+
+def _redraw_open(tx: Tx) -> None:
+    """The timeline says who has a step: draw what people are on again."""
+    people_on = select(t.step_run.c.run, t.step_run.c.step).join(t.run, t.run.c.run == t.step_run.c.run).where(t.run.c.state == "active", t.step_run.c.state == "open")
+    for row in tx.all(people_on.distinct()):
+        tx.redraw(row.run, row.step)
 
 
 def known(tx: Tx, key: str) -> None:
