@@ -20,12 +20,12 @@ from ecops import evidence
 from ecops.errors import BadCall, EcopsError, NotFound
 from ecops.playbook.model import ROLES
 from ecops.store.database import Store
-from ecops.web import inbox, itemacts, launch, messages, people, replan, runpage, times, told, waiting, words
+from ecops.web import inbox, itemacts, itempage, launch, messages, people, replan, runpage, times, told, waiting, words
 from ecops.web.desk import HERE, MAX_ID, Desk, page_number
 from ecops.web.guard import Guard
 from ecops.web.reader import PERSON, came_from, fields, lang, remember, wants_fragment, wants_json, who
 
-PARTS = (itemacts, told, people, waiting, messages, replan, launch)
+PARTS = (itemacts, itempage, told, people, waiting, messages, replan, launch)
 
 
 def make_app(store: Store, home: Path, clock: Callable[[], datetime], prefect_ui: Callable[[str], str | None], allowed_hosts: Iterable[str] = (), playbooks: Path | None = None) -> Starlette:

@@ -19,7 +19,6 @@ from ecops.web.reader import LANG, Me, NotChosen, came_from, lang, remember, wan
 
 HERE = Path(__file__).parent
 MAX_ID = 2**63 - 1
-LONG = 200  # characters of a name, a note or a reason; longer ones are cut by the form and refused here
 
 
 @dataclass(frozen=True)

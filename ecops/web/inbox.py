@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, func, or_, select
 
@@ -59,13 +60,21 @@ def dress(connection: Connection, rows: Sequence[dict], now: datetime) -> list[d
     shops = names(connection, t.shop.c.shop, t.shop.c.name, {row["shop"] for row in rows})
     people = names(connection, t.person.c.person, t.person.c.name, {row[who] for row in rows for who in ("assignee", "owner", "closed_by")})
     titles = {row.run: row for row in connection.execute(select(t.run.c.run, t.run.c.title_zh, t.run.c.title_en, t.run.c.state).where(t.run.c.run.in_({row["run"] for row in rows})))}
+    checked = _column(connection, t.item.c.id, t.item.c.checked, [row["item"] for row in rows if row["verification"]])
+    said = _column(connection, t.comment.c.item, func.count(), [row["item"] for row in rows], t.comment.c.item)
     return [
         row | {
+            "checked": checked.get(row["item"]), "comments": said.get(row["item"], 0),
             "shop_name": shops.get(row["shop"], row["shop"]), "assignee_name": people.get(row["assignee"], row["assignee"]), "owner_name": people.get(row["owner"], row["owner"]), "closed_name": people.get(row["closed_by"], row["closed_by"]),
             "run_title": titles[row["run"]].title_zh, "run_title_en": titles[row["run"]].title_en, "run_state": titles[row["run"]].state, "group": group_of(row, now),
         }
         for row in rows
     ]  # fmt: skip
+
+
+def _column(connection: Connection, key, value, wanted: Sequence[int], *grouped) -> dict[int, Any]:
+    """A value by key, of the keys that are wanted."""
+    return {one: found for one, found in connection.execute(select(key, value).where(key.in_(wanted)).group_by(*grouped)).tuples()} if wanted else {}
 
 
 def names(connection: Connection, key, name, wanted: set) -> dict[str, str]:

@@ -5,21 +5,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
-from sqlalchemy import select
 
 from ecops import evidence
 from ecops.errors import BadCall, NotFound
-from ecops.service import gates, items
+from ecops.service import comments, gates, items, verify
 from ecops.store import tables as t
 from ecops.web.desk import MAX_ID, Desk
 from ecops.web.reader import came_from, fields, fields_and_all, wants_fragment, wants_json
 
-VERBS = ("done", "skip", "claim", "assign", "delegate", "reopen")
+VERBS = ("done", "skip", "claim", "assign", "delegate", "reopen", "verify", "refute", "comment")
 BULK = ("done", "claim", "assign")
 MOST = 200  # rows of one page and then some
 
@@ -49,6 +49,9 @@ class ItemActs:
 
     def _act(self, request: Request, sent: dict[str, Any]) -> Response:
         item, now, me = request.path_params["item"], self.desk.clock(), self.desk.me(request)
+        if request.path_params["verb"] == "comment":
+            said = comments.add(self.desk.store, item, me.person, sent.get("text") or "", now)
+            return self.desk.row(request, me, item, now) if wants_fragment(request) else self.desk.done(request, said, f"/items/{item}")
         done = self._do(request.path_params["verb"], item, me.person, sent, now)
         if wants_json(request):
             return JSONResponse({"item": done.item, "state": done.state, "landed": done.landed, "by": done.by, "at": done.at.isoformat()})
@@ -64,6 +67,8 @@ class ItemActs:
             return (items.assign if verb == "assign" else items.delegate)(store, item, text.get("to", ""), by, now)
         if verb == "claim":
             return items.claim(store, item, by, now)
+        if verb in ("verify", "refute"):
+            return verify.vouch(store, item, by, text.get("note", ""), now, refute=verb == "refute")
         return (items.skip if verb == "skip" else items.reopen)(store, item, by, text.get("reason", ""), now)
 
     def _file(self, item: int, sent: dict[str, Any]) -> evidence.Kept | None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
-from ecops.engine.states import STEP_ENDED
 from ecops.errors import NotFound
 from ecops.playbook.model import Playbook
 from ecops.service import views
@@ -106,13 +105,15 @@ def gates_of(connection: Connection, rows: Sequence, book_of: Callable[[Any], Pl
     """Approvals (their step runs) as pages show them. `book_of`: the playbook of a row."""
     decided = connection.execute(select(t.decision, t.person.c.name).join(t.person, t.person.c.person == t.decision.c.person, isouter=True).where(t.decision.c.step_run.in_([row.id for row in rows])).order_by(t.decision.c.at)).all()
     shops = inbox.names(connection, t.shop.c.shop, t.shop.c.name, {row.shop for row in rows})
-    return [_gate(book_of(row).step(row.step), row, shops.get(row.shop, row.shop), [one for one in decided if one.step_run == row.id]) for row in rows]
+    return [_gate(book_of(row), row, shops.get(row.shop, row.shop), [one for one in decided if one.step_run == row.id]) for row in rows]
 
 
-def _gate(step, row, shop: str, decided: list) -> dict:
+def _gate(playbook: Playbook, row, shop: str, decided: list) -> dict:
+    step = playbook.step(row.step)
     return {
         "id": row.id, "run": row.run, "step": row.step, "title": views.title_of(step), "title_en": step.title.en if step.title else step.id, "due": row.due_at, "shop": shop, "by": step.approval.by,
         "quorum": step.approval.quorum, "approved": sum(one.verdict == "approve" for one in decided), "decisions": decided, "state": row.state,
+        "every_role": step.approval.every_role, "reopens": [(views.title_of(playbook.step(key)), _title_en(playbook, key)) for key in step.approval.reopens],
     }  # fmt: skip
 
 

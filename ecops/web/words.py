@@ -46,6 +46,8 @@ EN = {
     "已完成,保持不变": "Finished, stays", "开始": "Start", "结束": "End", "为什么改期?": "Why is it moved?", "确认改期": "Move the dates",
     "启动活动": "Launch a playbook", "选一本手册": "Choose a playbook", "读不懂的手册": "Playbooks that cannot be read", "标签": "Tag", "或写店铺编号(逗号隔开)": "Or keys of shops (a, b)", "默认": "Default", "是": "yes", "否": "no",
     "时间节点(不填按手册)": "Anchors (empty: as the playbook says)", "参数(不填按默认)": "Parameters (empty: default)", "看看计划": "Show the plan", "启动前要看": "Before you launch", "有问题": "Error", "不采用": "decline", "计划": "Plan", "每": "every",
+    "人工核验": "Vouch", "依据": "On what ground", "属实": "It is so", "不属实": "It is not so", "要由完成者以外的人核验。": "Somebody other than who ticked it has to say so.", "留言": "Comment", "整步": "step", "还没有留言。": "No comments yet.", "写留言": "Say something",
+    "经过": "History", "条留言": "comments", "待核验": "To be verified", "已核验": "Verified", "未通过": "Refuted", "无法核验": "Could not be verified", "每个角色都要有人同意。": "Every role has to approve.", "驳回会重新打开": "A rejection opens again",
     "启动时刻": "Launch", "大促日": "Day", "运行中断,重试后继续": "Interrupted",
 }  # fmt: skip
 STAGES = {"prep": "准备", "execution": "执行", "wrap-up": "收尾", "set-up": "搭建", "routine": "例行", "review": "复盘", "work": "工作"}
@@ -59,6 +61,11 @@ LINT = {
     "due-before-need": "截止早于前面步骤最早能完成的时间:把截止往后移,或让前面的步骤早些开始。", "past": "有步骤的截止已经过去:换晚一些的日期,或启动后马上处理。", "provisional": "日期按尚未公布的工作日推算,公布后自动更正。",
     "nobody": "这个角色没有人担任:先在“人员”里绑定,否则归手册负责人。", "away": "到时经办人不在,也没有代班:登记代班人,或换人、改期。", "quorum": "能审批的人不够:在“人员”里多绑定几位。",
     "gate-without-evidence": "审批之前没有要填内容的步骤,批的人没有依据。", "quiet-hours": "提醒会落在免打扰时间里,要推迟才到。", "load": "有人某一天的事太多:多绑定几个人,或把日期错开。", "clash": "和另一个活动冲突:换店铺、换日期,或先结束那个活动。",
+}  # fmt: skip
+VERIFICATIONS = {"pending": "待核验", "verified": "已核验", "refuted": "未通过", "unknown": "无法核验"}
+EVENTS = {
+    "item.done": ("完成", "done by"), "item.skipped": ("跳过", "skipped by"), "item.reopened": ("重新打开", "opened again by"), "item.claimed": ("认领", "claimed by"), "item.assigned": ("转交", "handed over by"), "item.delegated": ("委托", "delegated by"),
+    "item.commented": ("留言", "comment by"), "item.verified": ("核验通过", "verified by"), "item.refuted": ("核验不通过", "refuted by"), "item.unverified": ("无法核验", "not verified by"), "item.checked-again": ("重新核验", "asked again by"), "item.withdrawn": ("撤回", "withdrawn by"),
 }  # fmt: skip
 RUN_STATES = {"active": "进行中", "completed": "已结束", "cancelled": "已取消"}
 
@@ -165,10 +172,21 @@ _SENTENCES = [
     (r"(\S+) needs the anchor (\S+); .*", r"请填时间节点 \2。"),
     (r"(\S+) needs the parameter (\S+) .*", r"请填参数 \2。"),
     (r"(\S+) has no (?:anchor|parameter) (.+?); .*", r"手册里没有 \2。"),
+    (r"A comment needs words; .*", "写点什么再留言。"),
+    (r"The comment has .*", "留言太长了,请写短些。"),
+    (r"Say in the note .*", "请写核验的依据。"),
+    (r"No task checks what is claimed of item .*", "这一项不需要核验。"),
+    (r"Item \d+ is \S+(?: and \S+)?; people decide what a task could not verify\.", "这一项现在不用人工核验,没有改动。"),
+    (r"(\S+) ticked item \d+; another person .*", r"\1 自己完成的,要由别人核验。"),
     (r"Choose the items first\.", "先选中要处理的事项。"),
     (r"At most (\d+) at once\.", r"一次最多 \1 项。"),
     (r"(\d+) of the chosen items need evidence and are closed one by one: (.+)\.", r"选中的有 \1 项需要填写内容,请逐项完成:\2。"),
 ]  # fmt: skip
+
+
+def event(lang: str, what: str) -> str:
+    """What happened to an item; an event nobody named keeps its key."""
+    return EVENTS.get(what, (what, what))[lang != "zh"]
 
 
 _REASONS = {"no channel": "没有联系方式", "closed meanwhile": "事情已办完,不用再发", "the channel was taken away": "联系方式已被移除", "the sender ended before its answer came; it may have arrived": "发送时中断,不确定对方是否收到"}
