@@ -63,11 +63,12 @@ class Player:
             self._machine()
             if self.state() != "active":
                 return
-            following = self._next()
+            theirs = self._human()
+            following = self._next(theirs)
             if following is None:
                 return
             self.now = max(self.now, following)
-            self._people()
+            self._people(theirs)
         raise RuntimeError(f"the rehearsal did not come to an end within {ROUNDS} moments")
 
     def state(self) -> str:
@@ -90,8 +91,8 @@ class Player:
             if work.lay_down(self.store, self.run, execution, self.now).how != "more":
                 return
 
-    def _next(self) -> datetime | None:
-        moments = [sweep.next_due(self.store, self.now), self._next_person()]
+    def _next(self, theirs: Sequence) -> datetime | None:
+        moments = [sweep.next_due(self.store, self.now), *(self._when(row.opened_at, row.due_at) for row in theirs)]
         return min((moment for moment in moments if moment is not None), default=None)
 
     def _when(self, opened: datetime, due: datetime | None) -> datetime:
@@ -101,24 +102,21 @@ class Player:
         return max(min(opened + _UNHURRIED, due - _EARLY) if due else opened + _UNHURRIED, opened + timedelta(minutes=5))
 
     def _human(self) -> list:
+        """The step runs that simulated people are on, in order."""
+        if self.people == NEVER:
+            return []
         query = select(t.step_run).where(t.step_run.c.run == self.run, t.step_run.c.state.in_(("open", "waiting")), t.step_run.c.kind != "milestone")
         with self.store.read() as connection:
             rows = connection.execute(query.where(t.step_run.c.opened_at.is_not(None)).order_by(t.step_run.c.ordinal, t.step_run.c.id)).all()
         return [row for row in rows if row.kind == "approval" or row.items_done < row.items_total]
 
-    def _next_person(self) -> datetime | None:
-        if self.people == NEVER:
-            return None
-        return min((self._when(row.opened_at, row.due_at) for row in self._human()), default=None)
-
-    def _people(self) -> None:
-        if self.people == NEVER:
-            return
-        due = [row for row in self._human() if self._when(row.opened_at, row.due_at) <= self.now]
+    def _people(self, theirs: Sequence) -> None:
+        due = [row for row in theirs if self._when(row.opened_at, row.due_at) <= self.now]
         for row in due:
             if row.kind == "approval":
                 self._approve(row)
-        self._tick([row.id for row in due if row.kind != "approval"])
+        if ticked := [row.id for row in due if row.kind != "approval"]:
+            self._tick(ticked)
 
     def _tick(self, steps: Sequence[int]) -> None:
         """Everybody closes what is theirs in these steps; what the shop's data does not bear out, a second person vouches for."""
