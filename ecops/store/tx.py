@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, update
+from sqlalchemy import Connection, Table, insert, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ecops.engine.states import sources
@@ -12,6 +12,9 @@ from ecops.store import tables as t
 
 CHUNK = 2_000
 _UPSERT = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+# The two upserts that every move makes are plain text: SQLAlchemy compiles an upsert anew each time.
+_NUMBERS = text("INSERT INTO counter (name, next) VALUES (:name, 1 + :count) ON CONFLICT (name) DO UPDATE SET next = counter.next + :count RETURNING next")
+_REDRAW = text("INSERT INTO dirty (run, step, seq) VALUES (:run, :step, 1) ON CONFLICT (run, step) DO UPDATE SET seq = dirty.seq + 1")
 
 
 def chunks(values: Sequence[Any]) -> Iterable[Sequence[Any]]:
@@ -53,9 +56,7 @@ class Tx:
 
     def numbers(self, name: str, count: int) -> range:
         """A block of fresh ids. The counter's row is locked until the commit, so that no two transactions share one."""
-        new = _UPSERT[self.connection.dialect.name](t.counter).values(name=name, next=1 + count)
-        query = new.on_conflict_do_update(index_elements=["name"], set_={"next": t.counter.c.next + count}).returning(t.counter.c.next)
-        end = self.connection.execute(query).scalar_one()
+        end = self.connection.execute(_NUMBERS, {"name": name, "count": count}).scalar_one()
         return range(end - count, end)
 
     def move_run(self, run: str, to: str, **values) -> bool:
@@ -98,8 +99,7 @@ class Tx:
 
     def redraw(self, run: str, step: str) -> None:
         """Mark a bar of the Prefect timeline as out of date."""
-        new = _UPSERT[self.connection.dialect.name](t.dirty).values(run=run, step=step, seq=1)
-        self.connection.execute(new.on_conflict_do_update(index_elements=["run", "step"], set_={"seq": t.dirty.c.seq + 1}))
+        self.connection.execute(_REDRAW, {"run": run, "step": step})
 
     def lower_waits(self, run: str, step: str, by: int, shops: Sequence[str] | None = None) -> None:
         """A need of `step` is finished: for these shops, or for all its step runs when `shops` is None."""
