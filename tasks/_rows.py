@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 
 import polars as pl
 
@@ -12,7 +13,13 @@ from tasks._windows import Window
 
 def instant(moment: datetime) -> pl.Expr:
     """An aware moment as a literal that compares with the instants of the lake."""
-    return pl.lit(moment.astimezone(UTC), dtype=INSTANT)
+    # in UTC first: the two folds of a local time are equal to Python
+    return _literal(moment.astimezone(UTC))
+
+
+@lru_cache(maxsize=1024)
+def _literal(moment: datetime) -> pl.Expr:
+    return pl.lit(moment, dtype=INSTANT)
 
 
 def known(frames: Frames, kind: str, ask: Ask) -> pl.LazyFrame:
