@@ -1,27 +1,31 @@
-"""A running plan changes its dates: where the anchors lie, what would move, and then it moves."""
+"""A running plan changes: anchors move, steps are left out, added or swapped; what would change is shown, and then it changes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from ecops.errors import BadCall
-from ecops.playbook.model import Playbook
+from ecops.engine.states import STEP_ENDED
+from ecops.errors import BadCall, NotFound
+from ecops.playbook.amend import Amendment, StepFile
+from ecops.playbook.model import MAX_STEPS, Playbook
 from ecops.service import replan as service
 from ecops.service import views
 from ecops.service.frozen import frozen
+from ecops.store import tables as t
 from ecops.web import inbox
 from ecops.web.desk import Desk
-from ecops.web.reader import fields, wants_json, who
+from ecops.web.reader import fields_and_all, wants_json, who
 
 PREFIX = "anchor."
 SHOWN = 200
-_LONGEST = 40  # characters of a moment
+_LONGEST, _LONGEST_STEP = 40, 8_000  # characters of a moment, and of the text of steps
 
 
 def routes(desk: Desk) -> list[Route]:
@@ -31,40 +35,73 @@ def routes(desk: Desk) -> list[Route]:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """Where anchors shall lie, which steps are left out, and the text of steps that are added, or of the one that takes the place of `swap`."""
+
+    anchors: Mapping[str, str]
+    skip: Sequence[str] = ()
+    text: str = ""
+    swap: str = ""
+
+
+@dataclass(frozen=True)
 class Replan:
     """Shown first, then done by the chosen person."""
 
     desk: Desk
 
     def look(self, request: Request) -> Response:
-        """GET /runs/{run}/replan?anchor.day=2026-11-12T00:00"""
-        now, run = self.desk.clock(), request.path_params["run"]
+        """GET /runs/{run}/replan?anchor.day=2026-11-12T00:00&skip=STEP"""
+        now, run, query = self.desk.clock(), request.path_params["run"], request.query_params
         with self.desk.store.read() as connection:
             me, row = who(request, connection), views.get_run(connection, run)
             playbook, people = frozen(connection, row.digest), inbox.people(connection)
-        wanted = _anchors(request.query_params)
+            left = connection.execute(select(t.step_run.c.step).where(t.step_run.c.run == run, t.step_run.c.state.not_in(STEP_ENDED)).distinct()).scalars().all()
+        asked = _asked(query, query.getlist("skip"))
         moved, change, said = {}, None, None
         try:
-            moved = _moved(playbook, row.anchors, wanted)
-            change = service.look(self.desk.store, run, moved, None, now) if moved or row.state != "active" else None
-        except BadCall as error:
+            moved = _moved(playbook, row.anchors, asked.anchors)
+            change = service.look(self.desk.store, run, moved, None, now, self._amend(asked)) if moved or asked.skip or asked.text or row.state != "active" else None
+        except (BadCall, NotFound) as error:
             said = str(error)
-        shown = {"run": row, "anchors": _fields(playbook, row.anchors, wanted, change), "moved": moved, "said": said, "people": people, "change": change and _change(playbook, change)}
+        shown = {
+            "run": row, "anchors": _fields(playbook, row.anchors, asked.anchors, change), "moved": moved, "said": said, "people": people, "asked": asked, "change": change and _change(change),
+            "steps": [{"step": step.id, "title": _title(playbook, step.id)} for step in playbook.steps if step.id in set(left)],
+        }  # fmt: skip
         return self.desk.page(request, "replan.html", me, now, **shown)
 
     async def apply(self, request: Request) -> Response:
-        """POST /runs/{run}/replan: the anchors, and the reason."""
-        return await run_in_threadpool(self._apply, request, {name: value.strip() for name, value in (await fields(request)).items() if isinstance(value, str)})
+        """POST /runs/{run}/replan: the anchors, the steps, and the reason."""
+        sent, skip = await fields_and_all(request, "skip", MAX_STEPS)
+        return await run_in_threadpool(self._apply, request, {name: value.strip() for name, value in sent.items() if isinstance(value, str)}, skip)
 
-    def _apply(self, request: Request, sent: Mapping[str, str]) -> Response:
-        run, me = request.path_params["run"], self.desk.me(request)
+    def _apply(self, request: Request, sent: Mapping[str, str], skip: Sequence[str]) -> Response:
+        run, me, asked, reason = request.path_params["run"], self.desk.me(request), _asked(sent, skip), sent.get("reason", "")[:500]
         with self.desk.store.read() as connection:
             row = views.get_run(connection, run)
-            moved = _moved(frozen(connection, row.digest), row.anchors, _anchors(sent))
-        if not moved:
+            moved = _moved(frozen(connection, row.digest), row.anchors, asked.anchors)
+        if not (moved or asked.skip or asked.text):
             raise BadCall("Nothing is to move; choose another time for an anchor.")
-        change = service.apply(self.desk.store, run, moved, None, me.person, self.desk.clock(), sent.get("reason", "")[:500] or None)
+        if not reason:
+            raise BadCall("A reason is needed; say in a few words why.")
+        change = service.apply(self.desk.store, run, moved, None, me.person, self.desk.clock(), reason, self._amend(asked))
         return self.desk.done(request, change.to_json() | {"run": run, "applied": True}, f"/runs/{run}") if wants_json(request) else RedirectResponse(f"/runs/{run}", 303)
+
+    def _amend(self, asked: Asked) -> service.Amend | None:
+        if not (asked.skip or asked.text):
+            return None
+        from ecops.shelf import shelf  # the library of tasks takes seconds to load; dates move without it
+
+        books, file = shelf(self.desk.playbooks), StepFile("step.yaml", asked.text)
+        return Amendment(books.tasks, books.other, asked.skip, [file] if asked.text and not asked.swap else [], {asked.swap: file} if asked.text and asked.swap else {}).of
+
+
+def _asked(sent: Mapping[str, str], skip: Sequence[str]) -> Asked:
+    """What was asked for. Raises BadCall for what is too long."""
+    text = sent.get("step", "").strip()
+    if len(text) > _LONGEST_STEP or len(sent.get("swap", "")) > 64:
+        raise BadCall("That is too long.")
+    return Asked(_anchors(sent), [key for key in dict.fromkeys(skip) if key], text, sent.get("swap", "") if text else "")
 
 
 def _anchors(sent: Mapping[str, str]) -> dict[str, str]:
@@ -93,14 +130,15 @@ def _fields(playbook: Playbook, known: Mapping[str, str], wanted: Mapping[str, s
     ]  # fmt: skip
 
 
-def _change(playbook: Playbook, change: service.Change) -> dict[str, Any]:
+def _change(change: service.Change) -> dict[str, Any]:
     """What would change as the page shows it: step runs that move alike are one line."""
+    book = change.playbook
     moves = _alike((one.step, one.field, one.was, one.to, one.shop) for one in change.moves)
     return {
-        "moves": [{"step": step, "title": _title(playbook, step), "field": name, "was": was, "to": to, "shops": n} for (step, name, was, to), n in moves.items()][:SHOWN],
-        "lines": len(moves), "dates": len(change.moves),
-        "past_due": [{"step": step, "title": _title(playbook, step), "due": due, "shops": n} for (step, due), n in _alike((step, due, shop) for step, shop, due in change.past_due).items()][:SHOWN],
-        "kept": [{"step": step, "title": _title(playbook, step), "state": state, "shops": n} for (step, state), n in _alike((row.step, row.state, row.shop) for row in change.kept).items()][:SHOWN],
+        "moves": [{"step": step, "title": _title(book, step), "field": name, "was": was, "to": to, "shops": n} for (step, name, was, to), n in moves.items()][:SHOWN],
+        "lines": len(moves), "dates": len(change.moves), "named": {name: [_title(book, step) for step in getattr(change, name)] for name in ("added", "removed", "rewritten", "stays")},
+        "past_due": [{"step": step, "title": _title(book, step), "due": due, "shops": n} for (step, due), n in _alike((step, due, shop) for step, shop, due in change.past_due).items()][:SHOWN],
+        "kept": [{"step": step, "title": _title(book, step), "state": state, "shops": n} for (step, state), n in _alike((row.step, row.state, row.shop) for row in change.kept).items()][:SHOWN],
         "warnings": change.warnings,
     }  # fmt: skip
 
@@ -114,5 +152,5 @@ def _alike(rows: Any) -> dict[tuple, int]:
 
 
 def _title(playbook: Playbook, step: str) -> Sequence[str]:
-    found = playbook.step(step)
-    return (views.title_of(found), found.title.en if found.title else step)
+    found = next((one for one in playbook.steps if one.id == step), None)
+    return (views.title_of(found), found.title.en if found.title else step) if found else (step, step)

@@ -48,6 +48,8 @@ EN = {
     "时间节点(不填按手册)": "Anchors (empty: as the playbook says)", "参数(不填按默认)": "Parameters (empty: default)", "看看计划": "Show the plan", "启动前要看": "Before you launch", "有问题": "Error", "不采用": "decline", "计划": "Plan", "每": "every",
     "人工核验": "Vouch", "依据": "On what ground", "属实": "It is so", "不属实": "It is not so", "要由完成者以外的人核验。": "Somebody other than who ticked it has to say so.", "留言": "Comment", "整步": "step", "还没有留言。": "No comments yet.", "写留言": "Say something",
     "经过": "History", "条留言": "comments", "待核验": "To be verified", "已核验": "Verified", "未通过": "Refuted", "无法核验": "Could not be verified", "每个角色都要有人同意。": "Every role has to approve.", "驳回会重新打开": "A rejection opens again",
+    "跳过步骤": "Leave out steps", "加一步,或换掉一步": "Add or swap a step", "换掉(不选为新加)": "Takes the place of", "新加": "none, it is new", "步骤,写法同手册里 steps 下的一项": "The step, written as under 'steps' in a playbook",
+    "新增的步骤": "Steps added", "不做了的步骤": "Steps left out", "改写的步骤": "Steps written anew", "已开始,保持原样": "Begun, stays as it is",
     "启动时刻": "Launch", "大促日": "Day", "运行中断,重试后继续": "Interrupted",
 }  # fmt: skip
 STAGES = {"prep": "准备", "execution": "执行", "wrap-up": "收尾", "set-up": "搭建", "routine": "例行", "review": "复盘", "work": "工作"}
@@ -161,6 +163,11 @@ _SENTENCES = [
     (r"The address (\S+) has the parameter (\S+), which is not allowed.*", r"地址 \1 不能带参数 \2。"),
     (r"The address (\S+) does not lead to exactly one place: .*", r"地址 \1 要只通往一处,多个地方分别添加。"),
     (r"The address (\S+) is not safe: .* Write another, as (.+)\.", r"地址 \1 不安全,换成这样的:\2。"),
+    (r"([\s\S]*?)step\.yaml:(\d+):\d+: error \[\S+\] ([\s\S]*)", r"新写的步骤第 \2 行有错:\3"),
+    (r"(\S+) has no step (\S+)\. .*", r"没有步骤 \2。"),
+    (r"(.+) cannot be skipped and swapped at once; .*", r"\1 不能又跳过又换掉。"),
+    (r"(.+) has ended already and stays as it is\.", r"\1 已经结束,不再改动。"),
+    (r"(.+) is being calculated now; .*", r"\1 正在计算,稍后再试。"),
     (r"Nothing is to move; .*", "没有改动任何时间节点。"),
     (r"The run \S+ is (?:completed|cancelled) since .*", "活动已经结束,计划不再改动。"),
     (r"(.+) cannot be dated like this: (.+)", r"这样排不出日期:\2"),

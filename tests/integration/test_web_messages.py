@@ -110,6 +110,23 @@ def test_a_move_is_made_by_the_chosen_person_with_a_reason(world):
     assert run.day == "2026-11-12" and run.anchors["presale"].startswith("2026-11-03T12:00") and (event.actor, event.detail["reason"]) == ("wang", "平台改期")
 
 
+def test_steps_are_left_out_and_added_with_the_same_shown_difference(world):
+    before, client, path = everything(world), browser(world), f"/runs/{world.run}/replan"
+    step = "id: recheck\ntitle: {zh: 再核一遍, en: Check again}\nrole: merchandising\ndue: day - 1d 18:00\nchecklist: [核对到手价]"
+    page = client.get(path, params={"skip": ["ship"], "step": step}).text
+    assert re.search(r"新增的步骤.*再核一遍", page, re.S) and re.search(r"不做了的步骤.*超时发货清零", page, re.S) and "确认改期" in page
+    wrong = client.get(path, params={"step": "id: recheck\nchecklist: [a]\nnonsense: 1"}).text
+    assert "新写的步骤第 3 行有错" in wrong and "确认改期" not in wrong
+    assert everything(world) == before
+    assert client.post(path, data={"skip": ["ship"], "step": step}).status_code == 422
+    assert client.post(path, data={"skip": ["ship"], "step": step, "reason": "换快递"}, follow_redirects=False).status_code == 303
+    with world.store.read() as connection:
+        found = {(row.step, row.state) for row in connection.execute(select(t.step_run.c.step, t.step_run.c.state))}
+    assert ("ship", "skipped") in found and any(one == "recheck" for one, _ in found)
+    over = client.get(path, params={"skip": ["nonsense"]})
+    assert over.status_code == 200 and "没有步骤 nonsense" in over.text
+
+
 @pytest.mark.parametrize(("sent", "status", "said"), [
     ({}, 422, "没有改动任何时间节点"),
     ({"anchor.day": "2026-11-11T00:00"}, 422, "没有改动任何时间节点"),
@@ -119,7 +136,7 @@ def test_a_move_is_made_by_the_chosen_person_with_a_reason(world):
 ])  # fmt: skip
 def test_a_move_that_cannot_be_made_is_refused(world, sent, status, said):
     before, client = everything(world), browser(world)
-    answer = client.post(f"/runs/{world.run}/replan", data=sent)
+    answer = client.post(f"/runs/{world.run}/replan", data=sent | {"reason": "平台改期"})
     assert answer.status_code == status and said in answer.text
     assert client.get(f"/runs/{world.run}/replan", params=sent).status_code in (200, 422)
     assert everything(world) == before
