@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 
 from ecops.people.quiet import may_be_told
+from ecops.service.frozen import frozen
 from ecops.service.staff import NOBODY, Staff
 from ecops.store import tables as t
 from ecops.store.tx import Tx, chunks
@@ -33,18 +34,19 @@ def tell(tx: Tx, staff: Staff, rows: Iterable[Mapping[str, Any]]) -> None:
 
 
 def tell_rungs(tx: Tx, fired: Sequence[Any]) -> None:
-    """Timers that fired (rows with timer, kind, rung, role, urgent, run, step, shop, step_run, step_kind, run_owner): who is told of which open item."""
+    """Timers that fired (rows with timer, kind, rung, role, urgent, run, step, shop, step_run, step_kind, run_owner, digest, launched_by): who is told of which open item."""
     if not fired:
         return
     staff, items = Staff(tx.connection, tx.now), _open_items(tx, [row.step_run for row in fired])
-    decided = _decided(tx, [row.step_run for row in fired if row.step_kind == "approval"])
+    gates = [row for row in fired if row.step_kind == "approval"]
+    voiceless = _decided(tx, [row.step_run for row in gates]) | {(row.step_run, row.launched_by) for row in gates if frozen(tx.connection, row.digest).step(row.step).approval.exclude}
     rows = []
     for timer in fired:
         about = {"cause": f"timer:{timer.timer}", "kind": timer.kind, "run": timer.run, "step": timer.step, "shop": timer.shop, "step_run": timer.step_run, "urgent": timer.urgent, "detail": {"rung": timer.rung}}
         for item, role, assignee in items.get(timer.step_run, ()) if timer.step_kind != "approval" else [(0, timer.role, None)]:
             reminded = staff.of_item(assignee, role, timer.shop, timer.run_owner)
             found = reminded if timer.kind == REMIND else staff.responsible(timer.role, timer.shop, timer.run_owner)
-            told = {person: why for person, why in found.items() if (timer.step_run, person) not in decided or timer.kind == ESCALATE}
+            told = {person: why for person, why in found.items() if (timer.step_run, person) not in voiceless or timer.kind == ESCALATE}
             rows += [about | {"person": person, "why": why, "role": role if timer.kind == REMIND else timer.role, "item": item} for person, why in (told or ({} if found else {"": NOBODY})).items()]
     tell(tx, staff, rows)
 

@@ -86,7 +86,7 @@ def _fired(ids: list[int]):
     query = select(
         t.timer.c.id.label("timer"), t.timer.c.kind, t.timer.c.rung, t.timer.c.role, t.timer.c.urgent, t.timer.c.generation, t.timer.c.step_run,
         t.step_run.c.run, t.step_run.c.step, t.step_run.c.shop, t.step_run.c.kind.label("step_kind"), t.step_run.c.state.label("step_state"),
-        t.run.c.state.label("run_state"), t.run.c.owner.label("run_owner"),
+        t.run.c.state.label("run_state"), t.run.c.owner.label("run_owner"), t.run.c.digest, t.run.c.launched_by,
     )  # fmt: skip
     joined = query.join(t.step_run, t.step_run.c.id == t.timer.c.step_run).join(t.run, t.run.c.run == t.step_run.c.run)
     return joined.where(t.timer.c.id.in_(ids)).order_by(t.timer.c.at, t.timer.c.id)

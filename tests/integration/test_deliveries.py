@@ -91,6 +91,17 @@ def test_what_was_handed_on_is_told_to_whom_has_it_now(reached):
     assert url("cat") not in {parcel.url for parcel in parcels}
 
 
+def test_at_a_gate_those_are_reminded_who_can_still_decide(reached):
+    from ecops.service import gates
+
+    run = start(reached, playbook({"id": "gate", "approval": {"by": ["operations", "supply"], "quorum": 2, "not": "requester"}, "due": "day - 1d 18:00", "remind": ["-4h", "-2h"], "escalate": [{"after": "0h", "to": "management"}]}))
+    sweep.sweep(reached, DUE - timedelta(hours=4))
+    assert {(row.person, row.kind) for row in rows(reached, t.notice)} == {("ben", "remind"), ("cat", "remind")}  # not Ann, who launched
+    gates.decide(reached, rows(reached, t.step_run, run=run)[0].id, "ben", "approve", None, DUE - timedelta(hours=3))
+    sweep.sweep(reached, DUE)
+    assert [(row.person, row.kind) for row in rows(reached, t.notice)[2:]] == [("cat", "remind"), ("ann", "escalate")]
+
+
 def test_quiet_hours_hold_a_message_and_an_urgent_one_breaks_them(reached):
     people.settle(reached, "ann", "ann", NOW, quiet="17:00-08:00")
     start(reached, playbook(STEP, {**STEP, "id": "two", "escalate": [{"after": "1h", "to": "management", "urgent": True}]}))

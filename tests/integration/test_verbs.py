@@ -84,7 +84,7 @@ def test_verbs_that_only_do_something_say_it_as_json_too(call):
     code, eve = call("person", "add", "eve", "--json")[:2]
     assert code == 0 and {"person": "eve", "name": "eve", "roles": [], "channels": [], "quiet": None, "absences": [], "assigned": 0}.items() <= eve.items()
     assert call("role", "bind", "crm", "eve", "--shop", "a", "--json")[:2] == (0, {"role": "crm", "person": "eve", "shop": "a"})
-    assert call("shop", "add", "new", "--name", "New", "--platform", "douyin", "--tag", "t", "--json")[:2] == (0, {"shop": "new", "name": "New", "platform": "douyin", "tags": ["t"]})
+    assert call("shop", "add", "new", "--name", "New", "--platform", "douyin", "--tag", "t", "--json")[:2] == (0, {"shop": "new", "name": "New", "platform": "douyin", "tags": ["t"], "timezone": None})
     run = start(call.store, playbook({"id": "one", "checklist": ["x"]}), now=NOW)
     assert call("cancel", run, "--by", "nobody", "--reason", "moved")[0] == 4
     code, told, _ = call("cancel", run, "--by", "ann", "--reason", "moved", "--json")
