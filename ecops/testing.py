@@ -36,16 +36,18 @@ def problems(playbook: str, folder: Path | None = None) -> list[str]:
 
 def play(
     playbook: str | Playbook, day: str | date, people: str = "on-time", shops: int = 1, seed: int = 11, orders_per_day: int = 5, folder: Path | None = None,
-    anchors: dict[str, str] | None = None, **params: Any,
+    anchors: dict[str, str] | None = None, bare: int = 0, **params: Any,
 ) -> "Played":
     """A whole run on a virtual clock, over generated shops with data from ninety days before the day to twenty after it.
 
-    `playbook`: a key of `folder` (the home's playbooks unless told) or of the product, a file, or a Playbook. `people` close their items `on-time`, `late` or `never`.
+    `playbook`: a key of `folder` (the home's playbooks unless told) or of the product, a file, or a Playbook. `people` close their items `on-time`, `late` or `never`. `bare`: so many shops
+    beside them have no data at all.
     """
     book = playbook if isinstance(playbook, Playbook) else shelf(folder or Home.from_environment().playbooks).find(playbook)
     when = date.fromisoformat(day) if isinstance(day, str) else day
     lake, rows = _shops(shops, seed, when, orders_per_day)
-    return Played(book, rehearse(book, when, rows, lake, people, params, anchors))
+    without = [{"shop": f"bare-{number + 1}", "name": f"无数据店{number + 1}", "platform": "taobao", "tags": []} for number in range(bare)]
+    return Played(book, rehearse(book, when, [*rows, *without], lake, people, params, anchors))
 
 
 @lru_cache(maxsize=8)
