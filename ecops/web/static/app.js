@@ -29,7 +29,7 @@ async function post(form, submitter) {
   const multipart = form.enctype === "multipart/form-data";
   row.classList.add("busy");
   try {
-    const answer = await fetch(submitter?.formAction || form.action, { method: "POST", headers: { ...AJAX, ...choosing }, body: multipart ? body : new URLSearchParams(body) });
+    const answer = await fetch(submitter?.hasAttribute("formaction") ? submitter.formAction : form.action, { method: "POST", headers: { ...AJAX, ...choosing }, body: multipart ? body : new URLSearchParams(body) });
     const text = await answer.text();
     if (answer.headers.get("X-Swap") === "row") {
       const fresh = element(text);
