@@ -216,7 +216,7 @@ def waiting(home: Home, store, person_key: str, as_json: bool) -> None:
     people.must_exist(store, person_key)
     with store.read() as connection:
         found = look(connection, person_key, now())
-    out(found, as_json, lambda: f"等我 waits for me\n{_sides(found['waits_for_me'], 'then')}\n\n我在等 I wait for\n{_sides(found['i_wait_for'], 'first')}")
+    out(found, as_json, lambda: f"等我 waits for me\n{_sides(found['waits_for_me'], 'then')}\n\n我在等 I wait for\n{_sides(found['i_wait_for'], 'first')}\n\n待我审批 to decide\n{table(found['to_decide'], ['step_run', 'run', 'title', 'shop', 'due', 'overdue'])}")
 
 
 def _sides(rows: list[dict], side: str) -> str:

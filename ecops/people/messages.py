@@ -32,13 +32,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Digest:
-    """What a person has before them at a time of the day: how many items are overdue, due today, due tomorrow, and the most urgent ones."""
+    """What a person has before them at a time of the day: how many items are overdue, due today, due tomorrow, the most urgent ones, and the gates that wait for their voice."""
 
     slot: str
     overdue: int
     today: int
     tomorrow: int
     lines: Sequence[Line]
+    gates: Sequence[Line] = ()
 
 
 @dataclass
@@ -55,8 +56,8 @@ def compose(lines: Sequence[Line], digest: Digest | None, link: str | None, now:
     for one in told[:MOST_LINES]:
         blocks.setdefault(one.line.kind, []).append(one)
     counts = {kind: sum(one.count for one in told if one.line.kind == kind) for kind in dict.fromkeys(one.line.kind for one in told)}
-    listed = digest and [*_together(digest.lines)]
-    named = {"blocks": blocks, "counts": counts, "more": sum(one.count for one in told[MOST_LINES:]), "digest": digest, "listed": listed, "link": link, "now": now, "zone": zone}
+    listed, gates = (_together(digest.lines), _together(digest.gates)) if digest else ((), ())
+    named = {"blocks": blocks, "counts": counts, "more": sum(one.count for one in told[MOST_LINES:]), "digest": digest, "listed": listed, "gates": gates, "link": link, "now": now, "zone": zone}
     text = _texts().get_template(f"message.{language}.txt").render(named)
     title, _, body = text.strip().partition("\n")
     return title.strip(), body.strip()

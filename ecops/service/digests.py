@@ -35,7 +35,7 @@ def digests(store: Store, now: datetime) -> int:
         found = {row.person: digest_of(connection, row, slots[row.person], now) for row in due}
     if not due:
         return 0
-    full = {person for person, digest in found.items() if digest.overdue or digest.today or digest.tomorrow}
+    full = {person for person, digest in found.items() if digest.overdue or digest.today or digest.tomorrow or digest.gates}
     with store.write(now, "clock") as tx:
         # An empty one is kept too: it is not looked for again.
         tell(tx, Staff(tx.connection, now), [{"cause": _cause(slots[row.person]), "person": row.person, "kind": DIGEST, "why": "person", "detail": {"slot": slots[row.person][11:]}, **({} if row.person in full else {"state": "dropped", "reason": NOTHING})} for row in due])

@@ -18,7 +18,8 @@ from ecops.service.findings import judged
 from ecops.service.frozen import frozen
 from ecops.service.items import open_again, with_run
 from ecops.service.people import known
-from ecops.service.staff import FALLBACK, Staff
+from ecops.service.staff import Staff
+from ecops.service.voices import voices
 from ecops.service.waits import count_waits
 from ecops.service.walls import on_walls
 from ecops.store import tables as t
@@ -36,8 +37,8 @@ def decide(store: Store, step_run: int, by: str, verdict: str, note: str | None,
         known(tx, by)
         playbook, staff = frozen(tx.connection, row.digest), Staff(tx.connection, now)
         approval = playbook.step(row.step).approval
-        voices = _voices(approval, staff, row)
-        mine = _right(approval, voices, row, by)
+        able = voices(approval, staff, row)
+        mine = _right(approval, able, row, by)
         if verdict == "reject" and not (note or "").strip():
             raise BadCall("A rejection needs a reason.")
         if row.state != "open" or row.run_state != "active":
@@ -45,7 +46,7 @@ def decide(store: Store, step_run: int, by: str, verdict: str, note: str | None,
         if verdict == "approve" and (found := judged(tx, row.run)) < (wanted := approval.findings):
             raise NotPossible(f"The gate {row.step} opens when {wanted} findings were accepted or declined, so far {found}; state one with 'ecops finding add {row.run}', or close those that wait.", {"step_run": step_run, "state": row.state})
         _write(tx, row, by, mine, verdict, note)
-        if verdict == "approve" and _is_given(tx, row, approval, voices):
+        if verdict == "approve" and _is_given(tx, row, approval, able):
             finish(tx, playbook, [row], "done", "step.done")
             advance(tx, row.run)
         elif verdict == "reject" and approval.reopens:
@@ -55,23 +56,13 @@ def decide(store: Store, step_run: int, by: str, verdict: str, note: str | None,
         return {"step": step_run, "state": state, "decisions": _decisions(tx, step_run)}
 
 
-def _voices(approval: Approval, staff: Staff, row) -> dict[str, Mapping[str, str]]:
-    """Who may give a voice for each role, and why: its holders or who covers them; where nobody does, the holders of the playbook's owner role."""
-    held = {role: staff.holders(role, row.shop) for role in approval.by}
-    empty = [role for role, people in held.items() if not people]
-    if empty and (approval.every_role or len(empty) == len(held)):
-        held |= {role: dict.fromkeys(staff.holders(row.run_owner, row.shop), FALLBACK) for role in empty}
-    barred = row.launched_by if approval.exclude else None
-    return {role: {person: why for person, why in people.items() if person != barred} for role, people in held.items()}
-
-
-def _right(approval: Approval, voices: Mapping[str, Mapping[str, str]], row, by: str) -> dict[str, str]:
+def _right(approval: Approval, held: Mapping[str, Mapping[str, str]], row, by: str) -> dict[str, str]:
     """The roles for which a person may decide, and why each."""
     if approval.exclude == "requester" and by == row.launched_by:
         raise BadCall(f"{by} launched this run and may not decide {row.step} as well; ask another holder of {', '.join(approval.by)}.")
-    mine = {role: people[by] for role, people in voices.items() if by in people}
+    mine = {role: people[by] for role, people in held.items() if by in people}
     if not mine:
-        able = sorted({person for people in voices.values() for person in people})
+        able = sorted({person for people in held.values() for person in people})
         ask = f"ask {', '.join(able[:3])}, or bind one" if able else "bind one"
         raise BadCall(f"{by} holds none of the roles {', '.join(approval.by)} that decide {row.step}; {ask} with 'ecops role bind'.")
     return mine
@@ -90,10 +81,10 @@ def _write(tx: Tx, row, by: str, mine: Mapping[str, str], verdict: str, note: st
     tx.event(f"gate.{'approved' if verdict == 'approve' else 'rejected'}", run=row.run, step=row.step, shop=row.shop, step_run=row.id, detail={"role": role, "why": mine[role], "note": note})
 
 
-def _is_given(tx: Tx, row, approval: Approval, voices: Mapping[str, Mapping[str, str]]) -> bool:
+def _is_given(tx: Tx, row, approval: Approval, held: Mapping[str, Mapping[str, str]]) -> bool:
     approved = tx.all(select(t.decision.c.person, t.decision.c.role).where(t.decision.c.step_run == row.id, t.decision.c.verdict == "approve"))
     # who decided for a role has decided, whoever holds it today
-    every = {role: {one.person for one in approved if one.role == role or one.person in voices[role]} for role in approval.by} if approval.every_role else None
+    every = {role: {one.person for one in approved if one.role == role or one.person in held[role]} for role in approval.by} if approval.every_role else None
     return is_given(approval.quorum, [one.person for one in approved], every)
 
 

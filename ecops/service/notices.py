@@ -10,6 +10,7 @@ from sqlalchemy import select
 from ecops.people.quiet import may_be_told
 from ecops.service.frozen import frozen
 from ecops.service.staff import NOBODY, Staff
+from ecops.service.voices import voices
 from ecops.store import tables as t
 from ecops.store.tx import Tx, chunks
 
@@ -39,14 +40,19 @@ def tell_rungs(tx: Tx, fired: Sequence[Any]) -> None:
         return
     staff, items = Staff(tx.connection, tx.now), _open_items(tx, [row.step_run for row in fired])
     gates = [row for row in fired if row.step_kind == "approval"]
-    voiceless = _decided(tx, [row.step_run for row in gates]) | {(row.step_run, row.launched_by) for row in gates if frozen(tx.connection, row.digest).step(row.step).approval.exclude}
+    able = {row.step_run: voices(frozen(tx.connection, row.digest).step(row.step).approval, staff, row) for row in gates if row.kind == REMIND}
+    decided = _decided(tx, [row.step_run for row in gates])
     rows = []
     for timer in fired:
         about = {"cause": f"timer:{timer.timer}", "kind": timer.kind, "run": timer.run, "step": timer.step, "shop": timer.shop, "step_run": timer.step_run, "urgent": timer.urgent, "detail": {"rung": timer.rung}}
         for item, role, assignee in items.get(timer.step_run, ()) if timer.step_kind != "approval" else [(0, timer.role, None)]:
-            reminded = staff.of_item(assignee, role, timer.shop, timer.run_owner)
-            found = reminded if timer.kind == REMIND else staff.responsible(timer.role, timer.shop, timer.run_owner)
-            told = {person: why for person, why in found.items() if (timer.step_run, person) not in voiceless or timer.kind == ESCALATE}
+            if timer.kind == ESCALATE:
+                found = staff.responsible(timer.role, timer.shop, timer.run_owner)
+            else:
+                found = able[timer.step_run].get(role, {}) if timer.step_kind == "approval" else staff.of_item(assignee, role, timer.shop, timer.run_owner)
+            if not found and any(able.get(timer.step_run, {}).values()):
+                continue  # nobody is there for this role of the gate, and others can open it
+            told = {person: why for person, why in found.items() if timer.kind == ESCALATE or (timer.step_run, person) not in decided}
             rows += [about | {"person": person, "why": why, "role": role if timer.kind == REMIND else timer.role, "item": item} for person, why in (told or ({} if found else {"": NOBODY})).items()]
     tell(tx, staff, rows)
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, func, select
 
 from ecops.people.messages import MOST_LINES, Digest, Line, compose
 from ecops.service import notices as n
@@ -14,6 +14,7 @@ from ecops.service.frozen import frozen
 from ecops.service.moved import due_of, still_moved
 from ecops.service.staff import Staff
 from ecops.service.views import for_person
+from ecops.service.voices import to_decide
 from ecops.store import tables as t
 from ecops.store.tx import chunks
 
@@ -87,7 +88,7 @@ def _line(connection: Connection, one: Told, shops: Mapping[str, Any], language:
 
 
 def digest_of(connection: Connection, person, slot: str, now: datetime) -> Digest:
-    """What a person (their row) has before them: their open items that are overdue, or due before the end of tomorrow on their wall."""
+    """What a person (their row) has before them: their open items that are overdue, or due before the end of tomorrow on their wall, and the gates that wait for their voice."""
     zone = ZoneInfo(person.timezone)
     today = now.astimezone(zone).date()
     end, after = (datetime(day.year, day.month, day.day, tzinfo=zone) for day in (today + timedelta(days=1), today + timedelta(days=2)))
@@ -98,7 +99,9 @@ def digest_of(connection: Connection, person, slot: str, now: datetime) -> Diges
         return connection.execute(select(func.count()).select_from(t.item).where(theirs, *conditions)).scalar_one()
 
     query = select(t.item, t.run.c.title_zh.label("run_zh"), t.run.c.title_en.label("run_en"), t.shop.c.name.label("shop_name")).join(t.run, t.run.c.run == t.item.c.run).outerjoin(t.shop, t.shop.c.shop == t.item.c.shop)
-    rows = connection.execute(query.where(theirs, or_(due < end, due < after)).order_by(due, t.item.c.id).limit(MOST_LINES)).all()
+    gates = [gate for gate in to_decide(connection, person.person, now) if gate["due"] is None or datetime.fromisoformat(gate["due"]) < after]
+    rows = connection.execute(query.where(theirs, due < after).order_by(due, t.item.c.id).limit(MOST_LINES)).all()
     is_zh = person.language == "zh"
+    waiting = [Line(n.REMIND, "role", "", gate["title" if is_zh else "title_en"], gate["run_title" if is_zh else "run_title_en"], "", gate["due"] and datetime.fromisoformat(gate["due"])) for gate in gates]
     lines = [Line(n.REMIND, "role", row.role, row.title_zh if is_zh else row.title_en, row.run_zh if is_zh else row.run_en, row.shop_name or "", row.due_at) for row in rows]
-    return Digest(slot, count(due < now), count(due >= now, due < end), count(due >= end, due < after), lines)
+    return Digest(slot, count(due < now), count(due >= now, due < end), count(due >= end, due < after), lines, waiting)

@@ -18,6 +18,7 @@ from ecops.service.frozen import frozen
 from ecops.service.overlaps import OVERLAPS
 from ecops.service.walls import zones_of
 from ecops.service.staff import Staff
+from ecops.service.voices import open_gates, voices
 from ecops.store import tables as t
 
 
@@ -194,11 +195,10 @@ def _who(connection: Connection, run, playbook: Playbook, steps: Sequence[str], 
     of_items = select(t.item.c.step, t.item.c.role, t.item.c.assignee, t.item.c.shop, func.count().label("n")).where(t.item.c.run == run.run, t.item.c.state == "open", t.item.c.step.in_(steps))
     for row in connection.execute(of_items.group_by(t.item.c.step, t.item.c.role, t.item.c.assignee, t.item.c.shop)):
         counted[row.step].update(dict.fromkeys(staff.of_item(row.assignee, row.role, row.shop, playbook.owner).items(), row.n))
-    gates = select(t.step_run.c.id, t.step_run.c.step, t.step_run.c.shop).where(t.step_run.c.run == run.run, t.step_run.c.kind == "approval", t.step_run.c.state == "open", t.step_run.c.step.in_(steps))
     decided = {(row.step_run, row.person) for row in connection.execute(select(t.decision.c.step_run, t.decision.c.person).join(t.step_run, t.step_run.c.id == t.decision.c.step_run).where(t.step_run.c.run == run.run))}
-    for gate in connection.execute(gates):
-        may = {person: why for role in playbook.step(gate.step).approval.by for person, why in staff.responsible(role, gate.shop, playbook.owner).items()}
-        counted[gate.step].update((person, why) for person, why in may.items() if (gate.id, person) not in decided and not (playbook.step(gate.step).approval.exclude and person == run.launched_by))
+    for gate in open_gates(connection, t.step_run.c.run == run.run, t.step_run.c.step.in_(steps)):
+        may = {person: why for people in voices(playbook.step(gate.step).approval, staff, gate).values() for person, why in people.items()}
+        counted[gate.step].update((person, why) for person, why in may.items() if (gate.id, person) not in decided)
     return {step: [{"person": person, "name": staff.people[person].name, "why": why} for (person, why), _ in sorted(found.items(), key=lambda one: (-one[1], one[0]))] for step, found in counted.items()}
 
 

@@ -12,6 +12,7 @@ from ecops.playbook.model import Playbook
 from ecops.service.frozen import frozen
 from ecops.service.staff import Staff
 from ecops.service.views import for_person, iso, title_of
+from ecops.service.voices import to_decide
 from ecops.store import tables as t
 
 _NAMED = 5
@@ -21,8 +22,9 @@ def waiting(connection: Connection, person: str, now: datetime) -> dict[str, lis
     """`waits_for_me`: steps of others that cannot begin before open work of this person is done. `i_wait_for`: unfinished steps of others before this person's own.
 
     Each row: run, step, title, shops (named up to five), count (of shops), due, overdue, and `then`/`first`: the step on the other side with its title and who has it.
+    `to_decide`: the gates that wait for this person's voice.
     """
-    staff, found = Staff(connection, now), {"waits_for_me": [], "i_wait_for": []}
+    staff, found = Staff(connection, now), {"waits_for_me": [], "i_wait_for": [], "to_decide": to_decide(connection, person, now)}
     for run in connection.execute(select(t.run).where(t.run.c.state == "active").order_by(t.run.c.launched_at, t.run.c.run)):
         book = frozen(connection, run.digest)
         mine = _mine(connection, run.run, person, now)

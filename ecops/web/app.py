@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from ecops import evidence
 from ecops.errors import BadCall, EcopsError, NotFound
 from ecops.playbook.model import ROLES
+from ecops.service.voices import to_decide
 from ecops.store.database import Store
 from ecops.web import inbox, itemacts, itempage, launch, messages, people, replan, runpage, times, told, waiting, words
 from ecops.web.desk import HERE, MAX_ID, Desk, page_number
@@ -67,7 +68,8 @@ class Pages:
             when = asked.get("when") if asked.get("when") in inbox.WHENS else "today"
             wanted = inbox.Filter(None if chosen == "*" else chosen, asked.get("role") or None, inbox.find_shop(connection, shop) if shop else None, when, page_number(request))
             rows, more = inbox.page_of(connection, wanted, now)
-            shown = {"rows": rows, "more": more, "asked": wanted, "chosen": chosen, "shop_words": shop, "counts": inbox.counts(connection, wanted, now), "cap": inbox.COUNT_CAP, "people": inbox.people(connection), "shops": inbox.shops(connection), "roles": list(ROLES)}
+            gates = to_decide(connection, chosen, now) if wanted.person and wanted.page == 1 else []
+            shown = {"rows": rows, "more": more, "gates": gates, "asked": wanted, "chosen": chosen, "shop_words": shop, "counts": inbox.counts(connection, wanted, now), "cap": inbox.COUNT_CAP, "people": inbox.people(connection), "shops": inbox.shops(connection), "roles": list(ROLES)}
         return self.desk.page(request, "checklist.html", me, now, **shown)
 
     def runs(self, request: Request) -> Response:

@@ -24,11 +24,11 @@ def routes(desk: Desk) -> list[Route]:
             me, everybody = who(request, connection), inbox.people(connection)
             asked = request.query_params.get("person") or (me.person if me else "")
             chosen = connection.execute(select(t.person).where(t.person.c.person == asked)).first()
-            found = waiting(connection, chosen.person, now) if chosen else {"waits_for_me": [], "i_wait_for": []}
-            shops = inbox.names(connection, t.shop.c.shop, t.shop.c.name, {shop for rows in found.values() for row in rows[:ROWS] for shop in row["shops"]})
+            found = waiting(connection, chosen.person, now) if chosen else {"waits_for_me": [], "i_wait_for": [], "to_decide": []}
+            shops = inbox.names(connection, t.shop.c.shop, t.shop.c.name, {shop for rows in (found["waits_for_me"], found["i_wait_for"]) for row in rows[:ROWS] for shop in row["shops"]})
         names = {one["person"]: one["name"] for one in everybody}
         sides = [("等我", "then", _urgent(found["waits_for_me"])), ("我在等", "first", _urgent(found["i_wait_for"]))]
-        return desk.page(request, "waiting.html", me, now, chosen=chosen, people=everybody, sides=sides, names=names, shop_names=shops, most=ROWS)
+        return desk.page(request, "waiting.html", me, now, chosen=chosen, people=everybody, sides=sides, gates=found["to_decide"], names=names, shop_names=shops, most=ROWS)
 
     return [Route("/waiting", show)]
 

@@ -23,7 +23,7 @@ EN = {
     "注意": "Mind", "库存冲突": "Shared stock", "日期待定": "Provisional dates", "步的日期按尚未公布的工作日推算,公布后自动更正": "steps stand on working days not announced yet; they are corrected when they are",
     "期间改动须写原因": "a change in between needs a reason", "采用复盘结论": "Learned",
     "谁在等谁": "Who waits for whom", "没有人在等。": "Nobody is waiting.", "后面在等": "behind it:", "需要先完成": "waits for", "时间线": "Timeline", "现在": "Now",
-    "审批": "Approvals", "同意": "Approve", "驳回": "Reject", "驳回原因(必填)": "Reason for rejecting (required)", "意见(同意可不填)": "Comment (required to reject)", "已同意": "approved", "已驳回": "rejected", "可审批": "Decided by",
+    "审批": "Approvals", "待审批": "Waiting for your decision", "同意": "Approve", "驳回": "Reject", "驳回原因(必填)": "Reason for rejecting (required)", "意见(同意可不填)": "Comment (required to reject)", "已同意": "approved", "已驳回": "rejected", "可审批": "Decided by",
     "已计划": "Planned", "就绪": "Ready", "自动运行": "Running", "人在处理": "With people", "等审批": "Gated", "结果未知": "Unknown", "失败": "Failed", "截止时间": "Due time",
     "自动": "Automated", "清单步骤": "Checklist", "里程碑": "Milestone", "展开明细": "Show details", "这一步还没有明细。": "No details yet.", "店待人工": "shops need a person", "轮": "rounds",
     "返回活动": "Back to the run", "返回清单": "Back to the checklist", "出错了": "Something went wrong", "没有做成": "Not done", "别人先了一步": "Someone was first", "没有这一页。": "There is no such page.",

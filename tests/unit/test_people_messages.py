@@ -93,3 +93,8 @@ def test_a_digest_counts_and_lists_what_is_before_a_person():
 def test_a_reason_and_a_moved_date_are_said():
     _, body = compose([line(kind="moved", why="person", said="原 11-10 18:00 → 现 11-12 18:00"), line(kind="refuted", why="person", said="页面价格与冻结价不符")], None, None, NOW, CHINA, "zh")
     assert body.index("■ 核验未通过(1)") < body.index("页面价格与冻结价不符") < body.index("■ 时间已变(1)") < body.index("原 11-10 18:00")
+
+
+def test_a_digest_names_the_gates_first():
+    _, body = compose([], Digest("09:00", 0, 1, 0, [line()], [line(what="上线决策", shop="")]), None, NOW, CHINA, "zh")
+    assert body.startswith("■ 待你审批(1)\n· 上线决策|双11大促|11-10 18:00 截止,还有 9 小时\n\n■ 09:00 清单")
