@@ -183,7 +183,7 @@ def test_who_waits_for_whom(store):
         items.complete(store, item.id, "cat", Proof(), NOW)
     assert states(store, run, "a") == {"plan": "done", "sell": "open"}
     with store.read() as connection:
-        assert waiting(connection, "dan", NOW) == {"waits_for_me": [], "i_wait_for": []}
+        assert waiting(connection, "dan", NOW) == {"waits_for_me": [], "i_wait_for": [], "to_decide": []}
 
 
 def test_the_timeline_says_who_has_a_step(store):
