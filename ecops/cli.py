@@ -196,7 +196,7 @@ def web(home: Home, store, host: str, port: int, with_parent: bool) -> None:
 
     if with_parent:
         end_with_parent(lambda: signal.raise_signal(signal.SIGTERM))
-    uvicorn.run(make_app(store, home.folder, now, prefect_ui, playbooks=home.playbooks), host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
+    uvicorn.run(make_app(store, home.folder, now, prefect_ui, home.page_hosts, home.playbooks), host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
 
 
 @cli.command()

@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from ecops.errors import BadCall
 
@@ -35,6 +37,9 @@ class Home:
     @classmethod
     def from_environment(cls, env: Mapping[str, str] = os.environ) -> "Home":
         """Read the settings and make the folder. Raises BadCall when the folder cannot be used."""
+        pages = env.get("ECOPS_PAGES_URL") or ""
+        if pages and not re.fullmatch(r"https?://[\w.-]+(:\d{1,5})?(/[\w./-]*)?", pages):
+            raise BadCall(f"ECOPS_PAGES_URL {pages} is no address; write it as https://ecops.example.com.")
         folder = Path(env.get("ECOPS_HOME") or Path.home() / ".ecops").expanduser().absolute()
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -47,7 +52,7 @@ class Home:
             Path(env.get("ECOPS_PLAYBOOKS") or folder / "playbooks"),
             env.get("ECOPS_PREFECT_API_URL") or None,
             env.get("ECOPS_PREFECT_AUTH") or None,
-            (env.get("ECOPS_PAGES_URL") or "").rstrip("/") or None,
+            pages.rstrip("/") or None,
         )
 
     @property
@@ -77,3 +82,9 @@ class Home:
     def pages(self) -> str | None:
         """The address of the pages, when one is known."""
         return self.pages_url or self.parts().get("web")
+
+    @property
+    def page_hosts(self) -> list[str]:
+        """The names beside localhost under which the pages may be asked: that of their address."""
+        host = urlsplit(self.pages_url).hostname if self.pages_url else None
+        return [host] if host else []
