@@ -373,9 +373,10 @@ def launch(
     done = launching.launch(store, ask, now(), by)
     for learned in done.learned:
         say(f"采用复盘结论 learned: {words(learned)};不采用 to decline it: --decline {learned.get('param') or learned['step']}")
-    errors = {f"{one.message} {one.remedy}" for one in done.lint if one.severity == ERROR}
+    linted = {one.sentence: one for one in done.lint}
     for warning in done.warnings:
-        say(f"{'错误 error' if warning in errors else '注意 warning'}: {warning}")
+        one = linted.get(warning)
+        say(f"{'错误 error' if one and one.severity == ERROR else '注意 warning'}: {one.both if one else warning}")
     flow_run = _tell_prefect(home, store, done.run, now())
     page = home.parts().get("web")
     told = {"run": done.run, "playbook": done.playbook, "version": done.version, "digest": done.digest, "shops": done.shops, "steps": done.steps, "items": done.items, "prefect_flow_run": flow_run, "url": page and f"{page}/runs/{done.run}", "prefect_url": _prefect_url(home, store, done.run), "warnings": list(done.warnings), "lint": [one.to_json() for one in done.lint], "learned": list(done.learned)}

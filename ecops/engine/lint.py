@@ -1,12 +1,12 @@
 """What is wrong with this plan for these shops and people, before it is launched. Pure.
 
-Every lint says what, where and the remedy, with numbers. Steps and shops with the same people and dates are looked at once, so that the cost
+Every lint says what, where and the remedy, with numbers, in English by keys and in Chinese by titles and names. Steps and shops with the same people and dates are looked at once, so that the cost
 follows what differs and not how many shops there are.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from functools import cached_property
 from graphlib import TopologicalSorter
@@ -16,7 +16,7 @@ from ecops.engine.plan import Plan, StepPlan, rungs
 from ecops.engine.quorum import is_given
 from ecops.engine.staffing import HERE, Absence, Away, Staffing, Wall
 from ecops.playbook.calendar import announced_until
-from ecops.playbook.model import Approval, Playbook, Step, roles_of, verifiers
+from ecops.playbook.model import ROLES, Approval, Playbook, Step, roles_of, verifiers
 from ecops.playbook.problem import ERROR, WARNING, Problem, problem
 from ecops.playbook.source import Places
 
@@ -39,7 +39,15 @@ class Overlap:
     @property
     def words(self) -> tuple[str, str]:
         """What is said of it, and the remedy."""
-        return f"{self.title} ({self.run}) sells from the same stock of {_list(self.shops)} from {self.since.isoformat()[:10]} to {self.until.isoformat()[:10]}.", "Share the stock out between both."
+        return f"{self.title} ({self.run}) sells from the same stock of {_list(self.shops)} from {self._days[0]} to {self._days[1]}.", "Share the stock out between both."
+
+    def words_zh(self, names: Mapping[str, str]) -> tuple[str, str]:
+        """The same in Chinese, shops by name."""
+        return f"“{self.title}”({self.run})从 {self._days[0]} 到 {self._days[1]} 也卖{_list_zh(names.get(shop, shop) for shop in self.shops)}的同一批库存。", "把库存在两个活动之间分好。"
+
+    @property
+    def _days(self) -> tuple[str, str]:
+        return self.since.isoformat()[:10], self.until.isoformat()[:10]
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class Twin:
 @dataclass(frozen=True)
 class Facts:
     """What a plan is held against. `requester`: who launches, None: not known; `bound`: people by role and shop ("" for every shop); `walls`: time zone and quiet
-    hours by person; `open_items`: what each has before them already, by person and the day on their wall.
+    hours by person; `open_items`: what each has before them already, by person and the day on their wall; `names` of people, `shop_names` of shops.
     """
 
     shops: tuple[str, ...]
@@ -66,6 +74,11 @@ class Facts:
     overlaps: Sequence[Overlap] = ()
     twins: Sequence[Twin] = ()
     most_a_day: int = MOST_A_DAY
+    names: Mapping[str, str] = field(default_factory=dict)
+    shop_names: Mapping[str, str] = field(default_factory=dict)
+
+
+_Said = tuple[str, str]  # in English by keys, in Chinese by titles and names
 
 
 @dataclass(frozen=True)
@@ -155,13 +168,14 @@ class _Lint:
     def _quiet(self) -> dict[tuple, dict[frozenset[Wall], tuple[str, ...]]]:
         return {}
 
-    def say(self, code: str, message: str, remedy: str, severity: str, dated: _Dated | StepPlan | None = None, at: str = "", shops: Iterable[str] = ()) -> Problem:
-        """A problem of a step, or of the playbook, at the field it is about; `shops` where they are not all."""
+    def say(self, code: str, message: _Said, remedy: _Said, severity: str, dated: _Dated | StepPlan | None = None, at: str = "", shops: Iterable[str] = (), **more: str | None) -> Problem:
+        """A problem of a step, or of the playbook, at the field it is about; `shops` where they are not all; `more`: other fields of the problem."""
         plan = dated.plan if isinstance(dated, _Dated) else dated
         path = ("steps", plan.ordinal, *([at] if at else [])) if plan else (at,) if at else ()
         some = tuple(shop for shop in shops if shop)
         named = some[:SHOPS_NAMED] if len(some) < len(self.facts.shops) else ()
-        return problem(self.places, path, code, message, remedy, severity, plan and plan.step.id, named)
+        (en, zh), (do, do_zh) = message, remedy
+        return replace(problem(self.places, path, code, en, do, severity, plan and plan.step.id, named), message_zh=zh, remedy_zh=do_zh, **more)
 
     def at(self, at: datetime, wall: Playbook) -> str:
         """A moment on a wall, which is named where it is not the playbook's."""
@@ -173,6 +187,17 @@ class _Lint:
             return "for the run's own work"
         whole = len(self.facts.shops)
         return f"for all {whole} shops" if len(shops) == whole > 1 else f"for {len(shops)} of {whole} shops: {_list(shops)}" if whole > 1 else f"for {_list(shops)}"
+
+    def of_zh(self, shops: Sequence[str]) -> str:
+        """The same in Chinese, shops by name: `200 家店中的 3 家(甲、乙、丙)`."""
+        if shops == _ITSELF:
+            return "活动自身的工作"
+        whole, named = len(self.facts.shops), _list_zh(self.facts.shop_names.get(shop, shop) for shop in shops)
+        return f"全部 {whole} 家店" if len(shops) == whole > 1 else f"{whole} 家店中的 {len(shops)} 家({named})" if whole > 1 else named
+
+    def names(self, people: Iterable[str]) -> list[str]:
+        """People as they are called."""
+        return [self.facts.names.get(person, person) for person in people]
 
 
 def lint(plan: Plan, facts: Facts, places: Places | None = None) -> list[Problem]:
@@ -196,21 +221,28 @@ def _impossible(look: _Lint) -> Iterator[Problem]:
         zone = "" if one.shops == _ITSELF else one.wall.timezone
         need = next((need for need in one.plan.needs if look.finish_of(look.finish, need, zone) == finish), None)
         cause = f"{need}, which it needs, can be finished" if need else "it can begin" if not one.step.every else "its last round is"
-        message = f"{one.step.id} is due {look.at(due, one.wall)}, and {cause} {look.at(finish, one.wall)} at the earliest."
-        yield look.say("due-before-need", message, "Move 'due' behind it or an anchor with --anchor, or let what comes before begin earlier.", ERROR, one, "due", one.shops)
+        cause_zh, then_zh = (f"它要等的“{_title(look.book.step(need))}”", "才能完成") if need else ("它", "才能开始") if not one.step.every else ("它的最后一轮", "才到")
+        at, earliest = look.at(due, one.wall), look.at(finish, one.wall)
+        message = f"{one.step.id} is due {at}, and {cause} {earliest} at the earliest.", f"“{_title(one.step)}”的截止是 {at},而{cause_zh}最早 {earliest} {then_zh}。"
+        remedy = "Move 'due' behind it or an anchor with --anchor, or let what comes before begin earlier.", "把截止('due')移到那之后,或用 --anchor 移动时间节点,或让前面的步骤早些开始。"
+        yield look.say("due-before-need", message, remedy, ERROR, one, "due", one.shops)
 
 
 def _past(look: _Lint) -> Iterator[Problem]:
     late = _steps(one for one in look.dated if one.plan.due and one.plan.due < look.facts.now)
     if late:
-        yield look.say("past", f"{len(late)} of {len(look.plan.steps)} steps are due in the past already: {_list(late)}.", "Choose a later day or move an anchor, or close them right after the launch.", WARNING, late[next(iter(late))], "due")
+        message = f"{len(late)} of {len(look.plan.steps)} steps are due in the past already: {_list(late)}.", f"{len(look.plan.steps)} 步中有 {len(late)} 步的截止已经过去:{_titles(late)}。"
+        remedy = "Choose a later day or move an anchor, or close them right after the launch.", "换晚一些的日期或移动时间节点,或启动后马上把它们办完。"
+        yield look.say("past", message, remedy, WARNING, late[next(iter(late))], "due")
 
 
 def _provisional(look: _Lint) -> Iterator[Problem]:
     unsure = _steps(one for one in look.dated if one.plan.provisional)
     if unsure:
-        message = f"Working days are announced until {announced_until()}, and days beyond decide {', '.join(unsure)}; those dates are provisional."
-        yield look.say("provisional", message, "Update ecops and its package chinesecalendar when the new year is announced; the dates follow then by themselves.", WARNING, unsure[next(iter(unsure))])
+        until, every = announced_until(), "、".join(_title(one.step) for one in unsure.values())
+        message = f"Working days are announced until {until}, and days beyond decide {', '.join(unsure)}; those dates are provisional.", f"工作日只公布到 {until},再往后的日子决定着:{every};这些日期暂定。"
+        remedy = "Update ecops and its package chinesecalendar when the new year is announced; the dates follow then by themselves.", "新一年的工作日公布后更新 ecops 和它的 chinesecalendar 包,日期会自动更正。"
+        yield look.say("provisional", message, remedy, WARNING, unsure[next(iter(unsure))])
 
 
 # -- people
@@ -232,13 +264,16 @@ def _nobody(look: _Lint) -> Iterator[Problem]:
         unheld = _empty(look, role, steps)
         lost = set(_empty(look, owner, steps)) if role != owner else set(unheld)
         named = _steps(steps)
-        work = f"{len(named)} step{'s' if len(named) > 1 else ''} ({_list(named)})"
-        bind = f"Bind people with 'ecops role bind {role} PERSON'."
+        work, work_zh = f"{len(named)} step{'s' if len(named) > 1 else ''} ({_list(named)})", f" {len(named)} 步({_titles(named)})"
+        title, owner_title = ROLES.get(role, role), ROLES.get(owner, owner)
+        bind = f"Bind people with 'ecops role bind {role} PERSON'.", f"用 'ecops role bind {role} PERSON' 或在“人员”页绑定担任“{title}”的人。"
         if fallen := [shop for shop in unheld if shop not in lost]:
-            yield look.say("nobody", f"Nobody holds {role} {_whose(look, fallen)}; its part of {work} falls to {owner}.", bind, WARNING, steps[0], shops=fallen)
+            message = f"Nobody holds {role} {_whose(look, fallen)}; its part of {work} falls to {owner}.", f"没有人担任“{title}”:{_whose_zh(look, fallen)};它在{work_zh}里的事归“{owner_title}”。"
+            yield look.say("nobody", message, bind, WARNING, steps[0], shops=fallen, role=role)
         if left := [shop for shop in unheld if shop in lost]:
-            also = f", nor {owner}, to whom it would fall" if role != owner else ", to whom all falls that nobody else holds"
-            yield look.say("nobody", f"Nobody holds {role} {_whose(look, left)}{also}; its part of {work} reaches nobody.", bind, ERROR, steps[0], shops=left)
+            also, also_zh = (f", nor {owner}, to whom it would fall", f",本该接手的“{owner_title}”也没有人担任") if role != owner else (", to whom all falls that nobody else holds", ",别的角色没人时本该归它")
+            message = f"Nobody holds {role} {_whose(look, left)}{also}; its part of {work} reaches nobody.", f"没有人担任“{title}”:{_whose_zh(look, left)}{also_zh};它在{work_zh}里的事没有人接手。"
+            yield look.say("nobody", message, bind, ERROR, steps[0], shops=left, role=role)
 
 
 def _empty(look: _Lint, role: str, steps: Sequence[_Dated]) -> list[str]:
@@ -250,6 +285,11 @@ def _empty(look: _Lint, role: str, steps: Sequence[_Dated]) -> list[str]:
 def _whose(look: _Lint, shops: Sequence[str]) -> str:
     real = tuple(shop for shop in shops if shop)
     return look.of(real) + (" and for the run's own work" if len(real) < len(shops) else "") if real else look.of(_ITSELF)
+
+
+def _whose_zh(look: _Lint, shops: Sequence[str]) -> str:
+    real = tuple(shop for shop in shops if shop)
+    return look.of_zh(real) + ("和活动自身的工作" if len(real) < len(shops) else "") if real else look.of_zh(_ITSELF)
 
 
 def _away(look: _Lint) -> Iterator[Problem]:
@@ -265,8 +305,11 @@ def _away(look: _Lint) -> Iterator[Problem]:
     for role, cases in found.items():
         first, shops = min((one for one, *_ in cases), key=lambda one: one.plan.due), tuple(dict.fromkeys(shop for *_, part in cases for shop in part))
         people, steps = sorted({person for _, part, _ in cases for person in part}), _steps(one for one, *_ in cases)
-        message = f"Everybody who holds {role} {_whose(look, shops)} is away without cover when {len(steps)} step{'s are' if len(steps) > 1 else ' is'} due ({_list(steps)}; first {look.at(first.plan.due, first.wall)}): {_list(people)}."
-        yield look.say("away", message, "Name a cover with 'ecops person away --cover', bind somebody else, or move the date.", WARNING, first, "due", shops)
+        at, names = look.at(first.plan.due, first.wall), look.names(people)
+        en = f"Everybody who holds {role} {_whose(look, shops)} is away without cover when {len(steps)} step{'s are' if len(steps) > 1 else ' is'} due ({_list(steps)}; first {at}): "
+        zh = f"担任“{ROLES.get(role, role)}”的人({_whose_zh(look, shops)})在 {len(steps)} 步截止时都不在,也没有代班({_titles(steps)};最早 {at}):{_list_zh(names)}。"
+        remedy = "Name a cover with 'ecops person away --cover', bind somebody else, or move the date.", "用 'ecops person away --cover' 或在“人员”页登记代班人,或另绑一位,或改期。"
+        yield look.say("away", (f"{en}{_list(people)}.", zh), remedy, WARNING, first, "due", shops, role=role, message_en=f"{en}{_list(names)}.")
 
 
 def _quorum(look: _Lint) -> Iterator[Problem]:
@@ -284,8 +327,14 @@ def _quorum(look: _Lint) -> Iterator[Problem]:
         if short:
             able, shops = min(able for able, _ in short), tuple(shop for _, part in short for shop in part)
             each = f" of {gate.quorum} people, at least one for each of {', '.join(gate.by)}," if gate.every_role else ""
-            message = f"The gate {one.step.id} needs {gate.quorum} approvals{each} and {able} people could give one{'' if shops == _ITSELF else f' {look.of(shops)}'}."
-            yield look.say("quorum", message, f"Bind more with 'ecops role bind' ({', '.join(gate.by)}{', without who launches' if out else ''}).", ERROR, one, "approval", shops)
+            roles = "、".join(ROLES.get(role, role) for role in gate.by)
+            each_zh = f"(要 {gate.quorum} 个人,{roles}每个角色至少有一人)" if gate.every_role else ""
+            message = (
+                f"The gate {one.step.id} needs {gate.quorum} approvals{each} and {able} people could give one{'' if shops == _ITSELF else f' {look.of(shops)}'}.",
+                f"审批“{_title(one.step)}”要 {gate.quorum} 个同意{each_zh},能给的只有 {able} 人{'' if shops == _ITSELF else f':{look.of_zh(shops)}'}。",
+            )
+            remedy = f"Bind more with 'ecops role bind' ({', '.join(gate.by)}{', without who launches' if out else ''}).", f"用 'ecops role bind' 或在“人员”页多绑定几位({roles}{',发起人不算' if out else ''})。"
+            yield look.say("quorum", message, remedy, ERROR, one, "approval", shops)
 
 
 def _voices(look: _Lint, gate: Approval, shops: tuple[str, ...]) -> list[tuple[tuple[frozenset[str], ...], tuple[str, ...]]]:
@@ -306,8 +355,12 @@ def _without_evidence(look: _Lint) -> Iterator[Problem]:
     for one in look.plan.steps:
         before = _before(steps, one)
         if one.step.approval and not any(_proves(step) for step in before):
-            message = f"The gate {one.step.id} is decided on {f'ticks alone: none of the {len(before)} steps before it asks for evidence or calculates anything' if before else 'nothing: it needs no step before it'}."
-            yield look.say("gate-without-evidence", message, "Let it need a task, or a checklist with an item that asks for a number, file, text, link or choice.", WARNING, one, "approval")
+            message = (
+                f"The gate {one.step.id} is decided on {f'ticks alone: none of the {len(before)} steps before it asks for evidence or calculates anything' if before else 'nothing: it needs no step before it'}.",
+                f"审批“{_title(one.step)}”{f'只凭打勾:它前面的 {len(before)} 步都没有要填的内容,也不计算什么' if before else '没有依据:它前面没有步骤'}。",
+            )
+            remedy = "Let it need a task, or a checklist with an item that asks for a number, file, text, link or choice.", "让它等一个自动步骤,或一张有事项要填数字、文件、文字、链接或选项的清单。"
+            yield look.say("gate-without-evidence", message, remedy, WARNING, one, "approval")
 
 
 def _before(steps: Mapping[str, StepPlan], one: StepPlan) -> list[Step]:
@@ -343,8 +396,13 @@ def _quiet_hours(look: _Lint) -> Iterator[Problem]:
         if held:
             _, at, heard, _, one = min(held, key=lambda case: case[1])
             shops = tuple(dict.fromkeys(shop for *_, part, _ in held for shop in part))
-            message = f"{len({mark for mark, *_ in held})} of {whole} reminders and escalations of {step.id} come in the quiet hours of everybody they are for, {_whose(look, shops)}; the first, of {look.at(at, one.wall)}, arrives {look.at(heard, one.wall)}."
-            yield look.say("quiet-hours", message, "Move 'due', 'remind' or 'after', mark the escalation 'urgent: true', or bind somebody who may be told then.", WARNING, one, "remind" if step.remind else "escalate", shops)
+            late, first, arrives = len({mark for mark, *_ in held}), look.at(at, one.wall), look.at(heard, one.wall)
+            message = (
+                f"{late} of {whole} reminders and escalations of {step.id} come in the quiet hours of everybody they are for, {_whose(look, shops)}; the first, of {first}, arrives {arrives}.",
+                f"“{_title(step)}”的 {whole} 次提醒和升级中有 {late} 次落在所有收件人的免打扰时间里({_whose_zh(look, shops)});最早的一次是 {first},要到 {arrives} 才收到。",
+            )
+            remedy = "Move 'due', 'remind' or 'after', mark the escalation 'urgent: true', or bind somebody who may be told then.", "移动 'due'、'remind' 或 'after',给升级写上 'urgent: true',或绑定那时可以通知的人。"
+            yield look.say("quiet-hours", message, remedy, WARNING, one, "remind" if step.remind else "escalate", shops)
 
 
 def _heard(look: _Lint, roles: tuple[str, ...], shops: tuple[str, ...], at: datetime) -> Iterator[tuple[datetime, tuple[str, ...]]]:
@@ -365,10 +423,17 @@ def _load(look: _Lint) -> Iterator[Problem]:
     if not over:
         return
     worst = sorted(over, key=lambda key: (-over[key], key[1], key[0]))[:_WORST]
-    said = [f"{person} {day} {over[(person, day)]:.0f}" + (f" (of which {has:.0f} before this plan)" if (has := look.facts.open_items.get((person, day), 0)) else "") for person, day in worst]
-    people, days = len({person for person, _ in over}), len(over)
-    message = f"{people} {'people have' if people > 1 else 'person has'} more than {look.facts.most_a_day} items due in a day, on {days} person-day{'s' if days > 1 else ''}; the most: {'; '.join(said)}."
-    yield look.say("load", message, "Bind more people with 'ecops role bind', move dates apart, launch for fewer shops, or allow more with --most-a-day.", WARNING)
+    people, days, most = len({person for person, _ in over}), len(over), look.facts.most_a_day
+    rows = [(person, day, f"{over[(person, day)]:.0f}", f"{has:.0f}" if (has := look.facts.open_items.get((person, day), 0)) else "") for person, day in worst]
+
+    def words(called: Mapping[str, str]) -> str:
+        said = [f"{called.get(person, person)} {day} {count}{f' (of which {has} before this plan)' if has else ''}" for person, day, count, has in rows]
+        return f"{people} {'people have' if people > 1 else 'person has'} more than {most} items due in a day, on {days} person-day{'s' if days > 1 else ''}; the most: {'; '.join(said)}."
+
+    said_zh = [f"{look.facts.names.get(person, person)} {day} {count} 项{f'(其中原有 {has} 项)' if has else ''}" for person, day, count, has in rows]
+    message = words({}), f"有 {people} 人某天到期的事超过 {most} 项,共 {days} 人天;最多的是 {';'.join(said_zh)}。"
+    remedy = "Bind more people with 'ecops role bind', move dates apart, launch for fewer shops, or allow more with --most-a-day.", "用 'ecops role bind' 或在“人员”页多绑定几位,或把日期错开,或少启动几家店,或用 --most-a-day 放宽。"
+    yield look.say("load", message, remedy, WARNING, message_en=words(look.facts.names))
 
 
 def _planned(look: _Lint) -> dict[tuple[str, date], float]:
@@ -415,10 +480,12 @@ def _items(book: Playbook, step: Step) -> Iterator[tuple[tuple[str, ...], int]]:
 
 def _clashes(look: _Lint) -> Iterator[Problem]:
     for twin in look.facts.twins:
-        message = f"{look.book.playbook} is active already for this day {look.of(twin.shops)} (run {twin.run})."
-        yield look.say("clash", message, f"Launch it for the other shops, or end that run with 'ecops cancel {twin.run}'.", WARNING, at="playbook", shops=twin.shops)
+        message = f"{look.book.playbook} is active already for this day {look.of(twin.shops)} (run {twin.run}).", f"手册 {look.book.playbook} 这一天已有进行中的活动:{look.of_zh(twin.shops)}(活动 {twin.run})。"
+        remedy = f"Launch it for the other shops, or end that run with 'ecops cancel {twin.run}'.", f"只给其他店启动,或先用 'ecops cancel {twin.run}' 结束那个活动。"
+        yield look.say("clash", message, remedy, WARNING, at="playbook", shops=twin.shops, run=twin.run)
     for overlap in look.facts.overlaps:
-        yield look.say("clash", *overlap.words, WARNING, at="anchors", shops=overlap.shops)
+        message, remedy = zip(overlap.words, overlap.words_zh(look.facts.shop_names), strict=True)
+        yield look.say("clash", message, remedy, WARNING, at="anchors", shops=overlap.shops, run=overlap.run)
 
 
 # -- words
@@ -435,6 +502,19 @@ def _steps(found: Iterable[_Dated]) -> dict[str, _Dated]:
 def _list(names: Iterable[str]) -> str:
     known = list(names)
     return ", ".join(known[:_NAMED]) + (f" and {len(known) - _NAMED} more" if len(known) > _NAMED else "")
+
+
+def _list_zh(names: Iterable[str]) -> str:
+    known = list(names)
+    return "、".join(known[:_NAMED]) + (f"等,另有 {len(known) - _NAMED} 个" if len(known) > _NAMED else "")
+
+
+def _title(step: Step) -> str:
+    return step.title.zh if step.title else step.id
+
+
+def _titles(steps: Mapping[str, _Dated]) -> str:
+    return _list_zh(_title(one.step) for one in steps.values())
 
 
 def _latest(moments: Iterable[datetime | None]) -> datetime | None:

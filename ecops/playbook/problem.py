@@ -11,7 +11,11 @@ ERROR, WARNING = "error", "warning"
 
 @dataclass(frozen=True)
 class Problem:
-    """One finding. `severity` is error or warning; `step` and `shops` (the first of them) where it concerns some. Without a file it is about a copy a run keeps."""
+    """One finding. `severity` is error or warning; `step` and `shops` (the first of them) where it concerns some. Without a file it is about a copy a run keeps.
+
+    `message_zh`, `remedy_zh`: the same in Chinese, people by name, None: said in English alone; `message_en`: the message with people by name where it names
+    some by key; `role` that it is about, `run` that it clashes with.
+    """
 
     file: str
     line: int
@@ -22,6 +26,21 @@ class Problem:
     severity: str = ERROR
     step: str | None = None
     shops: tuple[str, ...] = ()
+    message_zh: str | None = None
+    remedy_zh: str | None = None
+    message_en: str | None = None
+    role: str | None = None
+    run: str | None = None
+
+    @property
+    def sentence(self) -> str:
+        """What and the remedy, in English."""
+        return f"{self.message} {self.remedy}"
+
+    @property
+    def both(self) -> str:
+        """The same in both languages, Chinese first, where it has both."""
+        return f"{self.message_zh}{self.remedy_zh} / {self.sentence}" if self.message_zh else self.sentence
 
     def to_json(self) -> dict:
         """The fields of `ecops playbook check --json`."""
@@ -29,7 +48,7 @@ class Problem:
         return told if self.file else told | dict.fromkeys(("file", "line", "column"))
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}: {self.severity} [{self.code}] {self.message} {self.remedy}"
+        return f"{self.file}:{self.line}:{self.column}: {self.severity} [{self.code}] {self.both}"
 
 
 def problem(places: Places, path: Path, code: str, message: str, remedy: str, severity: str = ERROR, step: str | None = None, shops: tuple[str, ...] = ()) -> Problem:

@@ -123,7 +123,7 @@ def _launch(store: Store, ask: Launch, now: datetime, by: str) -> Launched:
         advance(tx, run)
         if ask.playbook.phase == "campaign":
             tell_both(tx, run)
-    warnings = (*taken.warnings, *(f"{one.message} {one.remedy}" for one in found))
+    warnings = (*taken.warnings, *(one.sentence for one in found))
     return Launched(run, ask.playbook.playbook, ask.playbook.version, digest(ask.playbook), len(shops), steps, items, warnings, tuple(learned), tuple(found))
 
 

@@ -22,9 +22,10 @@ _UNFINISHED = ("open", "planned")
 def problems(connection: Connection, plan: Plan, day: date, shops: Sequence[str], now: datetime, by: str | None, places: Places | None = None, most_a_day: int = MOST_A_DAY) -> list[Problem]:
     """What is wrong with a plan for these shops, launched now; `by`: who launches, None: not known."""
     bound, absences, walls = _bound(connection), _absences(connection, now), _walls(connection)
+    names, shop_names = (dict(connection.execute(select(*columns)).tuples().all()) for columns in ((t.person.c.person, t.person.c.name), (t.shop.c.shop, t.shop.c.name)))
     return lint(plan, Facts(
         tuple(shops), now, by, bound, absences, walls, _open_items(connection, plan, Staffing(bound, absences), walls),
-        overlaps(connection, plan.anchors, shops) if plan.playbook.phase == "campaign" else (), _twins(connection, plan.playbook.playbook, day, shops), most_a_day,
+        overlaps(connection, plan.anchors, shops) if plan.playbook.phase == "campaign" else (), _twins(connection, plan.playbook.playbook, day, shops), most_a_day, names, shop_names,
     ), places)  # fmt: skip
 
 

@@ -160,7 +160,7 @@ def _steps(book: Playbook, plan: Plan | None) -> list[dict]:
 def _problem(book: Playbook, one: Problem) -> dict[str, Any]:
     step = next((step for step in book.steps if step.id == one.step), None)
     titles = (views.title_of(step), step.title.en if step.title else step.id) if step else None
-    return {"code": one.code, "severity": one.severity, "message": one.message, "remedy": one.remedy, "titles": titles, "shops": one.shops}
+    return one.to_json() | {"titles": titles}
 
 
 def heads(shelf: Shelf) -> list[dict[str, str]]:

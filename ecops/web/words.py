@@ -59,11 +59,6 @@ KINDS = {"task": "自动", "checklist": "清单步骤", "approval": "审批", "m
 ITEM_STATES = {"open": "待办", "done": "已完成", "skipped": "已跳过", "withdrawn": "已撤回", "planned": "未开始"}
 STEP_STATES = {"waiting": "已计划", "ready": "就绪", "running": "自动运行", "open": "人在处理", "done": "已完成", "skipped": "已跳过", "cancelled": "已取消"}
 DELIVERIES = {"queued": "排队中", "sending": "发送中", "sent": "已发送", "acknowledged": "已确认", "failed": "发送失败", "uncertain": "不确定", "suppressed": "未发送"}
-LINT = {
-    "due-before-need": "截止早于前面步骤最早能完成的时间:把截止往后移,或让前面的步骤早些开始。", "past": "有步骤的截止已经过去:换晚一些的日期,或启动后马上处理。", "provisional": "日期按尚未公布的工作日推算,公布后自动更正。",
-    "nobody": "这个角色没有人担任:先在“人员”里绑定,否则归手册负责人。", "away": "到时经办人不在,也没有代班:登记代班人,或换人、改期。", "quorum": "能审批的人不够:在“人员”里多绑定几位。",
-    "gate-without-evidence": "审批之前没有要填内容的步骤,批的人没有依据。", "quiet-hours": "提醒会落在免打扰时间里,要推迟才到。", "load": "有人某一天的事太多:多绑定几个人,或把日期错开。", "clash": "和另一个活动冲突:换店铺、换日期,或先结束那个活动。",
-}  # fmt: skip
 VERIFICATIONS = {"pending": "待核验", "verified": "已核验", "refuted": "未通过", "unknown": "无法核验"}
 EVENTS = {
     "item.done": ("完成", "done by"), "item.skipped": ("跳过", "skipped by"), "item.reopened": ("重新打开", "opened again by"), "item.claimed": ("认领", "claimed by"), "item.assigned": ("转交", "handed over by"), "item.delegated": ("委托", "delegated by"),

@@ -1,6 +1,7 @@
 """A plan is looked at before it is launched: by the verb with places, by the launch with an event, both alike; on both databases."""
 
 import json
+import re
 import sys
 from datetime import date, datetime, timedelta
 
@@ -189,4 +190,12 @@ def test_the_launch_prints_errors_as_errors_and_gives_the_list(call, monkeypatch
     assert status == 0 and told["run"]
     assert [one["code"] for one in told["lint"]] == ["due-before-need", "past", "gate-without-evidence"]
     assert told["warnings"] == [f"{one['message']} {one['remedy']}" for one in told["lint"]]
-    assert "错误 error: confirm is due" in said and "注意 warning: 2 of 3 steps are due in the past" in said
+    assert re.search("错误 error: “confirm”的截止是 2026-11-11 18:00.*。 / confirm is due", said) and re.search("注意 warning: 3 步中有 2 步的截止已经过去.* / 2 of 3 steps are due in the past", said)
+    assert {one["message_zh"] is None for one in told["lint"]} == {False} == {one["remedy_zh"] is None for one in told["lint"]}
+
+
+def test_the_words_of_the_check_are_in_both_languages(call, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["ecops", "playbook", "check", call.file, "--day", "2026-11-11", "--shops", "a", "--param", "goal=1"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert re.search(r"warning \[gate-without-evidence\] 审批“go”没有依据:.*。 / The gate go is decided on nothing", capsys.readouterr().out)

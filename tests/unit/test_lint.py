@@ -1,10 +1,13 @@
 """What is wrong with a plan before it is launched: each lint with its number, and nothing said of a plan that is right."""
 
+import re
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
+import ecops.engine.lint
 from ecops.engine.lint import Facts, Overlap, Twin, lint
 from ecops.engine.plan import make_plan
 from ecops.engine.staffing import Absence, Staffing, Wall
@@ -226,6 +229,55 @@ def test_errors_come_first():
     steps = [TICK | {"due": "2026-10-01 12:00"}, {"id": "go", "approval": {"by": "media", "not": "requester"}, "needs": ["tick"], "due": "day"}]
     severities = [one.severity for one in found(steps, requester="ann")]
     assert severities == sorted(severities) and set(severities) == {"error", "warning"}
+
+
+# --- in both languages
+
+
+def every_lint() -> list:
+    """One problem at least of each kind, and of each way a kind is said."""
+    gone = [Absence(person, day(10), day(12), None) for person in ("cat", "dan")]
+    gate = {"id": "go", "title": "拍板", "approval": {"by": ["operations", "supply"], "quorum": 2, "every_role": True}, "needs": ["tick"], "due": "day"}
+    warm, watch = {"id": "warm", "task": "campaign.pick_items", "start": "presale"}, {"id": "watch", "task": "campaign.watch_hour", "every": "1h", "from": "day", "until": "day + 24h", "due": "day + 2h"}
+    late, many = TICK | {"due": "2026-10-01 12:00"}, TICK | {"title": "点数", "checklist": [f"line {number}" for number in range(40)]}
+    seven = [f"s{number}" for number in range(7)]
+    own = {"id": "own", "scope": "run", "checklist": ["x"], "due": "day"}
+    far = make_plan(book(TICK | {"start": "day", "due": "day + 3 working days"}), date(2040, 3, 1), NOW, {})
+    asleep = dict.fromkeys(("ann", "cat", "dan", "meg"), NIGHT)
+    overlap = Overlap("r1", "双十一", ("b",), NOW, NOW + timedelta(days=3))
+    return [
+        *found([warm, TICK | {"needs": ["warm"]}, watch, own | {"start": "day + 1d"}], given={"presale": "2026-11-12 20:00"}), *found([late, COUNT | {"due": "2026-10-02"}]), *lint(far, Facts(("a",), NOW, bound=ALL_HELD)),
+        *found([TICK, own], seven, bound={("supply", "s6"): frozenset(["cat"])} | bound(operations="ann")), *found([TICK, own | {"role": "supply"}], bound={}), *found([TICK | {"role": "operations"}], bound={}), *found([TICK], bound=bound(supply="cat")), *found([many, own | {"role": "supply"}], absences=gone),
+        *found([COUNT, gate | {"needs": ["count"]}], bound=bound(operations="ann", supply="ann")), *found([gate | {"needs": ["count"], "scope": "shop", "approval": {"by": "supply", "not": "requester"}}, COUNT], seven, bound={("supply", "s1"): frozenset(["cat"])} | bound(operations="ann"), requester="ann"),
+        *found([TICK, gate]), *found([gate | {"needs": []}]), *found([RUNGS], walls=asleep), *found([RUNGS | {"scope": "run"}], seven, walls=asleep), *found([many], open_items={("cat", DAY): 25}), *found([many], most_a_day=10),
+        *found([TICK], overlaps=[overlap], twins=[Twin("r2", ("a",))], shop_names={"a": "旗舰店", "b": "专卖店"}),
+    ]  # fmt: skip
+
+
+def numbers(words: str) -> list[str]:
+    return sorted(re.findall(r"\d+", words))
+
+
+def test_every_kind_is_said_in_both_languages_with_the_same_numbers():
+    said = every_lint()
+    assert {one.code for one in said} == set(re.findall(r'look\.say\("([a-z-]+)"', Path(ecops.engine.lint.__file__).read_text("utf8"))) and len(said) > 20
+    for one in said:
+        assert numbers(one.message) == numbers(one.message_zh) and numbers(one.remedy) == numbers(one.remedy_zh), one
+        assert re.search("[\u4e00-\u9fff]", one.message_zh) and one.message_zh.endswith("。") and one.remedy_zh.endswith("。") and not re.search("[\u4e00-\u9fff]", one.message.replace("双十一", "")), one
+        assert set(re.findall(r"--[a-z-]+|'[^']+'", one.remedy)) == set(re.findall(r"--[a-z-]+|'[^']+'", one.remedy_zh)), "the same remedy"
+
+
+def test_chinese_names_people_shops_steps_and_roles_as_they_are_called():
+    names = {"cat": "凯特", "dan": "小丹"}
+    gone = [Absence(person, day(10), day(12), None) for person in names]
+    (one,) = found([TICK | {"title": {"zh": "点数", "en": "Count"}}], absences=gone, names=names)
+    assert one.message_zh == "担任“供应链”的人(全部 2 家店)在 1 步截止时都不在,也没有代班(点数;最早 2026-11-11 18:00):凯特、小丹。"
+    assert one.message.endswith(": cat, dan.") and one.message_en.endswith(": 凯特, 小丹."), "English by keys for who types, by names for who reads"
+    (load,) = found([TICK | {"checklist": ["x"] * 40}], names=names, open_items={("cat", DAY): 25})
+    assert load.message_zh == "有 1 人某天到期的事超过 60 项,共 1 人天;最多的是 凯特 2026-11-11 65 项(其中原有 25 项)。" and "凯特 2026-11-11 65" in load.message_en
+    (clash,) = found([TICK], twins=[Twin("r2", ("a",))], shop_names={"a": "旗舰店"})
+    assert "2 家店中的 1 家(旗舰店)" in clash.message_zh and clash.run == "r2"
+    assert clash.both == f"{clash.message_zh}{clash.remedy_zh} / {clash.message} {clash.remedy}" and clash.both in str(clash)
 
 
 def test_two_thousand_shops_with_the_same_people_are_looked_at_once():
