@@ -1,6 +1,6 @@
 """The facts a plan is held against before it is launched: who holds what, who is away, what people have before them, which other runs there are."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -10,13 +10,18 @@ from sqlalchemy import Connection, case, func, select
 from ecops.engine.lint import MOST_A_DAY, Facts, Twin, lint
 from ecops.engine.plan import Plan
 from ecops.engine.staffing import Absence, Staffing, Wall
+from ecops.engine.states import STEP_ENDED
+from ecops.playbook.model import Playbook
 from ecops.playbook.problem import Problem
 from ecops.playbook.source import Places
+from ecops.service.moved import REPLANNED
 from ecops.service.overlaps import overlaps
+from ecops.service.staff import Staff
 from ecops.store import tables as t
 
 LINTED = "run.linted"
 _UNFINISHED = ("open", "planned")
+_OF_DATES = frozenset({"due-before-need", "past", "away", "quiet-hours", "load"})
 
 
 def problems(connection: Connection, plan: Plan, day: date, shops: Sequence[str], now: datetime, by: str | None, places: Places | None = None, most_a_day: int = MOST_A_DAY) -> list[Problem]:
@@ -27,6 +32,32 @@ def problems(connection: Connection, plan: Plan, day: date, shops: Sequence[str]
         tuple(shops), now, by, bound, absences, walls, _open_items(connection, plan, Staffing(bound, absences), walls),
         overlaps(connection, plan.anchors, shops) if plan.playbook.phase == "campaign" else (), _twins(connection, plan.playbook.playbook, day, shops), most_a_day, names, shop_names,
     ), places)  # fmt: skip
+
+
+def still_wrong(connection: Connection, run: Any, playbook: Playbook, told: Collection[str], now: datetime) -> list[dict]:
+    """What the newest lint of a run (its row) found that still matters, as `Problem.to_json` kept it: nothing of a run or step that has ended, of dates that have moved
+    since, of a role that is held now, or of another run that has ended; nor what is said of the plan as it is now: provisional dates, and runs already `told` of.
+    """
+    rows = connection.execute(select(t.event.c.what, t.event.c.detail).where(t.event.c.run == run.run, t.event.c.what.in_((LINTED, REPLANNED))).order_by(t.event.c.id)).all()
+    newest = max((place for place, row in enumerate(rows) if row.what == LINTED), default=None)
+    if run.state != "active" or newest is None:
+        return []
+    over = {"provisional"} | (_OF_DATES if any(row.detail["moves"] for row in rows[newest:] if row.what == REPLANNED) else set())
+    found = [one for one in rows[newest].detail["problems"] if one["code"] not in over]
+    left = set(connection.execute(select(t.step_run.c.step).where(t.step_run.c.run == run.run, t.step_run.c.state.not_in(STEP_ENDED)).distinct()).scalars()) if found else set()
+    active = set(connection.execute(select(t.run.c.run).where(t.run.c.state == "active")).scalars()) - set(told)
+    found = [one for one in found if (one["step"] is None or one["step"] in left) and (one.get("run") is None or one["run"] in active)]
+    held = _held_now(connection, run.run, playbook, [one for one in found if one["code"] == "nobody"], now)
+    return [one for one in found if one["code"] != "nobody" or one.get("role") not in held]
+
+
+def _held_now(connection: Connection, run: str, playbook: Playbook, problems: Sequence[Mapping[str, Any]], now: datetime) -> set[str]:
+    """The roles of these problems that somebody who is there holds, for each shop their steps are of."""
+    if not problems:
+        return set()
+    staff, shops = Staff(connection, now), connection.execute(select(t.run_shop.c.shop).where(t.run_shop.c.run == run)).scalars().all()
+    roles = {one["role"]: shops if playbook.step(one["step"]).per_shop else ("",) for one in problems if one.get("role")}
+    return {role for role, where in roles.items() if all(staff.holders(role, shop) for shop in where)}
 
 
 def _bound(connection: Connection) -> dict[tuple[str, str], frozenset[str]]:

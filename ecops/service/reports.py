@@ -33,7 +33,7 @@ class Reading:
         """The run and what stands beside its plan: {run, shops, notes, findings, told, bars, late, unknown, ended_late, gates}. Instants are aware."""
         return {
             "now": self.now, "zone": self.playbook.zone, "run": self._run(), "shops": [{"shop": row.shop, "name": row.name, "platform": row.platform} for row in self.shops.values()],
-            "notes": views.notes(self.connection, self.row, self.playbook), "findings": [self._finding(one) for one in findings.listed(self.connection, self.row.run)],
+            "notes": views.notes(self.connection, self.row, self.playbook, self.now), "findings": [self._finding(one) for one in findings.listed(self.connection, self.row.run)],
             "told": self._told(), "bars": self._bars(), "late": self._late(), "unknown": self._unknown(), "ended_late": self._ended_late(), "gates": self._gates(),
         }  # fmt: skip
 

@@ -15,6 +15,7 @@ from ecops.playbook.check import needs_of
 from ecops.playbook.model import ROLES, Playbook, Step
 from ecops.service.freezes import windows
 from ecops.service.frozen import frozen
+from ecops.service.lint import still_wrong
 from ecops.service.overlaps import OVERLAPS
 from ecops.service.walls import zones_of
 from ecops.service.staff import Staff
@@ -71,7 +72,7 @@ def show(connection: Connection, run: str, now: datetime) -> dict:
     playbook = frozen(connection, row.digest)
     steps = steps_of(connection, run)
     outcomes = _latest_outcomes(connection, run)
-    return _run_head(connection, row) | notes(connection, row, playbook) | {"steps": [_step(playbook, step, outcomes.get(step.id), now) for step in steps]}
+    return _run_head(connection, row) | notes(connection, row, playbook, now) | {"steps": [_step(playbook, step, outcomes.get(step.id), now) for step in steps]}
 
 
 def steps_of(connection: Connection, run: str) -> list:
@@ -79,16 +80,19 @@ def steps_of(connection: Connection, run: str) -> list:
     return list(connection.execute(select(t.step_run).where(t.step_run.c.run == run).order_by(t.step_run.c.ordinal, t.step_run.c.shop)))
 
 
-def notes(connection: Connection, run, playbook: Playbook) -> dict[str, list]:
-    """What stands beside the plan: values learned, other campaigns on the same stock, freezes, and steps whose dates stand on days not announced yet."""
+def notes(connection: Connection, run, playbook: Playbook, now: datetime) -> dict[str, list]:
+    """What stands beside the plan: values learned, other campaigns on the same stock, freezes, steps whose dates stand on days not announced yet, and what was wrong when it was
+    launched and still matters."""
     rows = connection.execute(select(t.event.c.what, t.event.c.detail).where(t.event.c.run == run.run, t.event.c.what.in_(("run.learned", OVERLAPS))).order_by(t.event.c.id)).all()
     anchors = {name: datetime.fromisoformat(at) for name, at in run.anchors.items()}
     unsure = _provisional(connection, playbook, anchors, steps_of(connection, run.run)) if run.state == "active" and counts_working_days(playbook) else ()
+    shared = {row.detail["run"]: row.detail for row in rows if row.what == OVERLAPS}  # of each the newest: it may have moved
     return {
         "learned": [one for row in rows if row.what == "run.learned" for one in row.detail["learned"]],
-        "overlaps": list({row.detail["run"]: row.detail for row in rows if row.what == OVERLAPS}.values()),  # of each the newest: it may have moved
+        "overlaps": list(shared.values()),
         "freezes": [{"freeze": key, "title": title, "from": iso(since), "until": iso(until), "steps": list(steps)} for key, title, since, until, steps in windows(playbook, run.anchors)],
         "provisional": sorted(unsure),
+        "lint": still_wrong(connection, run, playbook, shared, now),
     }
 
 

@@ -50,7 +50,7 @@ def run_page(connection: Connection, run: str, now: datetime) -> dict[str, Any]:
         "axis": axis, "now_x": axis.at(now) if row.state == "active" else None, "stages": _stages(playbook, rows), "waits": _waits(rows),
         "progress": round(sum(bar["shops_done"] / bar["shops"] for bar in bars if bar["shops"]), 2), "ended": sum(bar["look"] in ENDED_LOOKS for bar in bars), "late": sum(bar["late"] for bar in rows), "gates": _gates(connection, run, playbook),
         "anchor_titles": {name: anchor.title for name, anchor in playbook.anchors.items() if anchor.title},
-        "notes": views.notes(connection, row, playbook),
+        "notes": views.notes(connection, row, playbook, now),
         "launched_name": inbox.names(connection, t.person.c.person, t.person.c.name, {row.launched_by}).get(row.launched_by, row.launched_by),
     }  # fmt: skip
 

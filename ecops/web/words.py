@@ -45,7 +45,7 @@ EN = {
     "改期": "Replan", "先看会动哪些日期,再确认。已完成的不动。": "See which dates would move, then confirm. What is finished stays.", "原": "was", "随动到": "follows to", "没有日期会动。": "No date would move.", "改后就已逾期": "Would be past due", "会动的日期": "Dates that would move",
     "已完成,保持不变": "Finished, stays", "开始": "Start", "结束": "End", "为什么改期?": "Why is it moved?", "确认改期": "Move the dates",
     "启动活动": "Launch a playbook", "选一本手册": "Choose a playbook", "读不懂的手册": "Playbooks that cannot be read", "标签": "Tag", "或写店铺编号(逗号隔开)": "Or keys of shops (a, b)", "默认": "Default", "是": "yes", "否": "no",
-    "时间节点(不填按手册)": "Anchors (empty: as the playbook says)", "参数(不填按默认)": "Parameters (empty: default)", "看看计划": "Show the plan", "启动前要看": "Before you launch", "有问题": "Error", "不采用": "decline", "计划": "Plan", "每": "every",
+    "时间节点(不填按手册)": "Anchors (empty: as the playbook says)", "参数(不填按默认)": "Parameters (empty: default)", "看看计划": "Show the plan", "启动前要看": "Before you launch", "启动前检查": "Lint", "有问题": "Error", "不采用": "decline", "计划": "Plan", "每": "every",
     "人工核验": "Vouch", "依据": "On what ground", "属实": "It is so", "不属实": "It is not so", "要由完成者以外的人核验。": "Somebody other than who ticked it has to say so.", "留言": "Comment", "整步": "step", "还没有留言。": "No comments yet.", "写留言": "Say something",
     "经过": "History", "条留言": "comments", "待核验": "To be verified", "已核验": "Verified", "未通过": "Refuted", "无法核验": "Could not be verified", "每个角色都要有人同意。": "Every role has to approve.", "驳回会重新打开": "A rejection opens again",
     "跳过步骤": "Leave out steps", "加一步,或换掉一步": "Add or swap a step", "换掉(不选为新加)": "Takes the place of", "新加": "none, it is new", "步骤,写法同手册里 steps 下的一项": "The step, written as under 'steps' in a playbook",

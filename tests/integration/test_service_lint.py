@@ -9,12 +9,13 @@ import pytest
 
 from ecops import cli
 from ecops.home import Home
-from ecops.service import launch, people, shops, sweep
+from ecops.service import items, launch, people, replan, shops, sweep, views
+from ecops.service.items import Proof
 from ecops.service.lint import problems
 from ecops.engine.plan import make_plan
 from ecops.store import tables as t
 from ecops.terminal import open_store
-from tests.integration.stores import CHINA, DAY, NOW, events, playbook, populate, rows, start, store  # noqa: F401
+from tests.integration.stores import CHINA, DAY, NOW, events, items_of, playbook, populate, rows, start, store  # noqa: F401
 
 TICK = {"id": "tick", "checklist": [{"title": "x", "evidence": "number"}], "role": "supply", "due": "day 18:00"}
 GATE = {"id": "go", "approval": {"by": "management", "not": "requester"}, "needs": ["tick"], "due": "day 20:00"}
@@ -96,6 +97,46 @@ def test_the_same_playbook_for_the_same_day_and_another_campaign_are_clashes(sto
     assert lint(store, playbook(TICK), ("b",)) == []
     assert [one.code for one in lint(store, playbook(TICK, **ROUTINE))] == []
     assert events(store, first, "run.overlaps") == [], "looking writes nothing"
+
+
+# --- what of it still matters
+
+
+def still(store, run, now=NOW):
+    with store.read() as connection:
+        return [(one["code"], one["step"]) for one in views.show(connection, run, now)["lint"]]
+
+
+def test_what_was_wrong_at_the_launch_stands_beside_the_plan_until_it_matters_no_more(store):
+    media = {"id": "ads", "checklist": ["x"], "role": "media", "due": "day 12:00"}
+    late = TICK | {"id": "late", "due": "2026-10-30 12:00"}
+    run = launched(store, playbook(late, media, TICK, GATE, **ROUTINE)).run
+    assert sorted(still(store, run)) == [("nobody", "ads"), ("past", "late"), ("quorum", "go")]
+    people.bind(store, "media", "dan", "a", NOW)
+    assert ("nobody", "ads") in still(store, run), "b has nobody"
+    people.bind(store, "media", "dan", "b", NOW)
+    assert still(store, run) == [("quorum", "go"), ("past", "late")]
+    items.complete_all(store, {row.id: Proof(value="1") for row in items_of(store, run, "late")}, "cat", NOW)
+    assert still(store, run) == [("quorum", "go")]
+    sweep.cancel(store, run, "ann", "off", NOW)
+    assert still(store, run) == []
+
+
+def test_dates_that_moved_since_and_runs_that_ended_are_of_no_matter(store):
+    first = launched(store, playbook(TICK, **ROUTINE)).run
+    run = launched(store, playbook(TICK | {"due": "day - 20d 18:00"}, **ROUTINE)).run
+    assert still(store, run) == [("past", "tick"), ("clash", None)]
+    replan.apply(store, run, {"day": "2026-12-12 00:00"}, None, "ann", NOW)
+    assert still(store, run) == [("clash", None)]
+    sweep.cancel(store, first, "ann", "off", NOW)
+    assert still(store, run) == []
+
+
+def test_a_campaign_on_the_same_stock_is_told_once(store):
+    launched(store, playbook(TICK))
+    with store.read() as connection:
+        shown = views.show(connection, launched(store, playbook(TICK, playbook="other")).run, NOW)
+    assert len(shown["overlaps"]) == 1 and shown["lint"] == []
 
 
 # --- the verb

@@ -147,7 +147,7 @@ def test_working_days_are_provisional_by_the_shop_s_own_days(world):
     (said,) = [word for word in abroad.warnings if "provisional" in word]
     assert end.isoformat() in said and "chinesecalendar" in said
     with world.read() as connection:
-        notes = {run: views.notes(connection, views.get_run(connection, run), book)["provisional"] for run in (asked.run, abroad.run)}
+        notes = {run: views.notes(connection, views.get_run(connection, run), book, NOW)["provisional"] for run in (asked.run, abroad.run)}
     assert notes == {asked.run: [], abroad.run: ["x"]}
 
 

@@ -91,6 +91,13 @@ def test_people_with_too_much_to_do_are_said_by_name(shelf):
     assert "最多的是 王丽 2026-11-18 120 项" in pages[0] and "the most: 王丽 2026-11-18 120." in pages[1] and "wang 2026" not in pages[1]
 
 
+def test_what_was_wrong_at_the_launch_stands_on_the_page_of_the_run(shelf):
+    run = browser(shelf).post("/launch", data=SALE | {"anchor.warm-up": "2026-11-20T10:00"}, headers=JSON).json()["run"]
+    pages = [browser(shelf).get(f"/runs/{run}", params={"lang": lang}).text for lang in ("zh", "en")]
+    assert re.search(r'id="notes">.*<details open><summary><b>启动前检查</b> 2</summary>.*“定计划”的截止是 2026-11-18 18:00,而它最早 2026-11-20 10:00 才能开始。.*没有人担任“技术”', pages[0], re.S) and "at the earliest" not in pages[0]
+    assert "plan is due 2026-11-18 18:00, and it can begin 2026-11-20 10:00 at the earliest." in pages[1] and "才能开始" not in pages[1]
+
+
 def test_what_was_learned_is_shown_and_may_be_declined(shelf):
     review = launch.launch(shelf.store, launch.Launch(_book(shelf), date(2026, 11, 9), ["tm-home"], {"target": "1"}), shelf.now - timedelta(days=9), "boss").run
     with shelf.store.write(shelf.now, "wang") as tx:
