@@ -4,7 +4,7 @@ A delivery is claimed in one commit and its end recorded in another. Whoever die
 then, and never repeated by itself: only a person sends it again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, func, select, update
 
 from ecops.errors import BadCall, NotFound, NotPossible
 from ecops.people import channel
+from ecops.service.notices import tell_instead
 from ecops.service.staff import NOBODY, Staff
 from ecops.service.telling import still_true, written
 from ecops.store import tables as t
@@ -57,8 +58,8 @@ def gather(store: Store, now: datetime) -> int:
 
 
 def _resting(tx: Tx, people) -> set[str]:
-    """Who has had a message within the last minute."""
-    recent = select(t.delivery.c.person).where(t.delivery.c.created_at > tx.now - APART, t.delivery.c.state != "suppressed").distinct()
+    """Who has had a message within the last minute. One of a later time, of before the clock was set back, keeps nobody waiting."""
+    recent = select(t.delivery.c.person).where(t.delivery.c.created_at > tx.now - APART, t.delivery.c.created_at < tx.now + APART, t.delivery.c.state != "suppressed").distinct()
     return {row.person for row in tx.all(recent)} & set(people)
 
 
@@ -80,43 +81,61 @@ def _drop(tx: Tx, rows: Sequence[Any], reason: str) -> None:
 def claim(store: Store, claimant: str, now: datetime, base: str | None, limit: int = 8) -> list[Parcel]:
     """Take messages that may go now, in one commit: nobody else sends them. What is closed meanwhile is left out; a channel's rate is kept. `base`: the pages' address."""
     queued = select(t.delivery).where(t.delivery.c.state == "queued", t.delivery.c.next_at <= now)
-    with store.read() as connection:
-        if connection.execute(queued.limit(1)).first() is None:
-            return []
-    with store.write(now, "clock") as tx:
-        rows = tx.all(queued.order_by(t.delivery.c.next_at, t.delivery.c.id).limit(limit).with_for_update(skip_locked=True))
-        staff = Staff(tx.connection, now)
-        return [parcel for row in rows if (parcel := _claim(tx, staff, row, claimant, base))]
+    while True:
+        with store.read() as connection:
+            if connection.execute(queued.limit(1)).first() is None:
+                return []
+        with store.write(now, "clock") as tx:
+            rows = [(row, _contact(tx, row)) for row in tx.all(queued.order_by(t.delivery.c.next_at, t.delivery.c.id).limit(limit).with_for_update(skip_locked=True))]
+            _hold(tx, {contact.channel for _, contact in rows if contact})
+            staff = Staff(tx.connection, now)
+            parcels = [parcel for row, contact in rows if (parcel := _claim(tx, staff, row, contact, claimant, base))]
+        # What is suppressed or has to wait for its channel has left the queue, and holds nobody back behind it.
+        if parcels or not rows:
+            return parcels
 
 
-def _claim(tx: Tx, staff: Staff, row, claimant: str, base: str | None) -> Parcel | None:
-    contact = tx.one(select(t.contact).where(t.contact.c.id == row.contact))
+def _hold(tx: Tx, channels: Collection[str]) -> None:
+    """The channels' rows until the commit, so that two clocks count one after the other; always in one order, so that neither waits for both."""
+    for key in sorted(channels):
+        tx.add_new(t.channel, [{"channel": key, "blocked_until": None}])
+        tx.one(select(t.channel.c.channel).where(t.channel.c.channel == key).with_for_update())
+
+
+def _claim(tx: Tx, staff: Staff, row, contact, claimant: str, base: str | None) -> Parcel | None:
     if contact is None:
         _end(tx, row, "suppressed", "the channel was taken away")
         return None
     if (free := _free_at(tx, contact)) > tx.now:
-        tx.connection.execute(update(t.delivery).where(t.delivery.c.id == row.id).values(next_at=free))
+        tx.connection.execute(update(t.delivery).where(t.delivery.c.id == row.id).values(next_at=free, contact=contact.id, channel=contact.channel))
         return None
     rows = tx.all(select(t.notice).where(t.notice.c.delivery == row.id, t.notice.c.state == "gathered").order_by(t.notice.c.id))
-    told = still_true(tx.connection, rows, staff)
-    kept = {one.notice for one in told}
+    told, strayed = still_true(tx.connection, rows, staff)
+    tell_instead(tx, staff, strayed)
+    _drop(tx, [notice for notice, _ in strayed], "handed on")
+    kept = {*(one.notice for one in told), *(notice.id for notice, _ in strayed)}
     _drop(tx, [notice for notice in rows if notice.id not in kept], "closed")
     if not told:
         _end(tx, row, "suppressed", "closed meanwhile")
         return None
     title, body = written(tx.connection, staff.people[row.person], told, f"{base}/told/{row.id}" if base else None, tx.now)
-    moved = tx.connection.execute(_moving(row.id, "queued", "sending", attempts=row.attempts + 1, claimed_by=claimant, claimed_at=tx.now, title=title, body=body, notices=len(told)))
+    moved = tx.connection.execute(_moving(row.id, "queued", "sending", contact=contact.id, channel=contact.channel, attempts=row.attempts + 1, claimed_by=claimant, claimed_at=tx.now, title=title, body=body, notices=len(told)))
     return Parcel(row.id, contact.url, title, body) if moved.rowcount else None
 
 
+def _contact(tx: Tx, row):
+    """The channel a message is queued for; where it was taken away the person's first, None without any. Its number may be another person's by now."""
+    theirs = select(t.contact).where(t.contact.c.person == row.person).order_by(t.contact.c.position).limit(1)
+    return tx.one(theirs.where(t.contact.c.id == row.contact, t.contact.c.channel == row.channel)) or tx.one(theirs)
+
+
 def _free_at(tx: Tx, contact) -> datetime:
-    """When the channel may be used; its row is held until the commit, so that two clocks count one after the other."""
-    tx.add_new(t.channel, [{"channel": contact.channel, "blocked_until": None}])
-    blocked = tx.one(select(t.channel).where(t.channel.c.channel == contact.channel).with_for_update()).blocked_until
+    """When the channel, whose row is held, may be used."""
+    blocked = tx.one(select(t.channel).where(t.channel.c.channel == contact.channel)).blocked_until
     if blocked and blocked > tx.now:
         return blocked
     count, span = channel.allowance(contact.url)
-    used = select(t.delivery.c.claimed_at).where(t.delivery.c.channel == contact.channel, t.delivery.c.claimed_at > tx.now - span, t.delivery.c.state.in_((*_TAKEN, "queued")))
+    used = select(t.delivery.c.claimed_at).where(t.delivery.c.channel == contact.channel, t.delivery.c.claimed_at > tx.now - span, t.delivery.c.claimed_at < tx.now + span, t.delivery.c.state.in_((*_TAKEN, "queued")))
     recent = [line.claimed_at for line in tx.all(used.order_by(t.delivery.c.claimed_at.desc()).limit(count))]
     return recent[-1] + span if len(recent) == count else tx.now
 
@@ -145,7 +164,7 @@ def record(store: Store, delivery: int, claimant: str, answer: channel.Answer, n
 def _give_up(tx: Tx, row, reason: str) -> str:
     """A channel that does not take the message: the ledger says so, and the person's next channel is tried."""
     _end(tx, row, "failed", reason)
-    tried = tx.one(select(t.contact.c.position).where(t.contact.c.id == row.contact))
+    tried = tx.one(select(t.contact.c.position).where(t.contact.c.id == row.contact, t.contact.c.channel == row.channel))
     behind = (tried.position if tried else 0) + 1
     if tx.one(select(t.contact.c.id).where(t.contact.c.person == row.person, t.contact.c.position >= behind).limit(1)):
         _deliver(tx, row.person, tx.all(select(t.notice).where(t.notice.c.delivery == row.id, t.notice.c.state == "gathered")), behind)
@@ -216,8 +235,8 @@ def listed(connection: Connection, *, person: str | None = None, state: str | No
     query = query.where(t.delivery.c.state == state) if state else query
     query = query.where(t.delivery.c.id.in_(select(t.notice.c.delivery).where(t.notice.c.run == run))) if run else query
     rows = connection.execute(query).all()
-    urls = {row.id: row.url for row in connection.execute(select(t.contact).where(t.contact.c.id.in_({row.contact for row in rows})))} if rows else {}
-    return [_json(row) | {"channel": channel.veiled(urls[row.contact]) if row.contact in urls else None} for row in rows]
+    urls = {(row.id, row.channel): row.url for row in connection.execute(select(t.contact).where(t.contact.c.id.in_({row.contact for row in rows})))} if rows else {}
+    return [_json(row) | {"channel": channel.veiled(urls[there]) if (there := (row.contact, row.channel)) in urls else None} for row in rows]
 
 
 def counts(connection: Connection) -> dict[str, int]:

@@ -5,7 +5,7 @@ from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from ecops.people.quiet import may_be_told
 from ecops.service.frozen import frozen
@@ -34,17 +34,26 @@ def tell(tx: Tx, staff: Staff, rows: Iterable[Mapping[str, Any]]) -> None:
         tx.add_new(t.notice, part)
 
 
+def tell_instead(tx: Tx, staff: Staff, strayed: Iterable[tuple[Any, Mapping[str, str]]]) -> None:
+    """Notices (rows) that are other people's by now: these are told for the same cause, unless they have been."""
+    names = ("cause", "kind", "role", "run", "step", "shop", "step_run", "item", "detail", "urgent")
+    tell(tx, staff, [{name: getattr(row, name) for name in names} | {"person": person, "why": why} for row, people in strayed for person, why in people.items()])
+
+
 def tell_rungs(tx: Tx, fired: Sequence[Any]) -> None:
-    """Timers that fired (rows with timer, kind, rung, role, urgent, run, step, shop, step_run, step_kind, run_owner, digest, launched_by): who is told of which open item."""
+    """Timers that fired (rows with kind, rung, role, urgent, generation, run, step, shop, step_run, step_kind, run_owner, digest, launched_by): who is told of which open item.
+
+    The cause is the rung, not the timer's number: a gate's rung is one however many of its roles a person holds, and SQLite gives numbers of deleted rows again.
+    """
     if not fired:
         return
     staff, items = Staff(tx.connection, tx.now), _open_items(tx, [row.step_run for row in fired])
     gates = [row for row in fired if row.step_kind == "approval"]
     able = {row.step_run: voices(frozen(tx.connection, row.digest).step(row.step).approval, staff, row) for row in gates if row.kind == REMIND}
-    decided = _decided(tx, [row.step_run for row in gates])
+    spoken = decided(tx.connection, [row.step_run for row in gates])
     rows = []
     for timer in fired:
-        about = {"cause": f"timer:{timer.timer}", "kind": timer.kind, "run": timer.run, "step": timer.step, "shop": timer.shop, "step_run": timer.step_run, "urgent": timer.urgent, "detail": {"rung": timer.rung}}
+        about = {"cause": f"{timer.kind}:{timer.step_run}:{timer.generation}:{timer.rung}", "kind": timer.kind, "run": timer.run, "step": timer.step, "shop": timer.shop, "step_run": timer.step_run, "urgent": timer.urgent, "detail": {"rung": timer.rung}}
         for item, role, assignee in items.get(timer.step_run, ()) if timer.step_kind != "approval" else [(0, timer.role, None)]:
             if timer.kind == ESCALATE:
                 found = staff.responsible(timer.role, timer.shop, timer.run_owner)
@@ -52,7 +61,7 @@ def tell_rungs(tx: Tx, fired: Sequence[Any]) -> None:
                 found = able[timer.step_run].get(role, {}) if timer.step_kind == "approval" else staff.of_item(assignee, role, timer.shop, timer.run_owner)
             if not found and any(able.get(timer.step_run, {}).values()):
                 continue  # nobody is there for this role of the gate, and others can open it
-            told = {person: why for person, why in found.items() if timer.kind == ESCALATE or (timer.step_run, person) not in decided}
+            told = {person: why for person, why in found.items() if timer.kind == ESCALATE or (timer.step_run, person) not in spoken}
             rows += [about | {"person": person, "why": why, "role": role if timer.kind == REMIND else timer.role, "item": item} for person, why in (told or ({} if found else {"": NOBODY})).items()]
     tell(tx, staff, rows)
 
@@ -66,9 +75,9 @@ def _open_items(tx: Tx, step_runs: Sequence[int]) -> dict[int, list[tuple]]:
     return found
 
 
-def _decided(tx: Tx, step_runs: Sequence[int]) -> set[tuple[int, str]]:
+def decided(connection: Connection, step_runs: Sequence[int]) -> set[tuple[int, str]]:
     """Who has given their voice already is not reminded of it."""
     found: set[tuple[int, str]] = set()
     for part in chunks(step_runs):
-        found |= {(row.step_run, row.person) for row in tx.connection.execute(select(t.decision.c.step_run, t.decision.c.person).where(t.decision.c.step_run.in_(part)))}
+        found |= {(row.step_run, row.person) for row in connection.execute(select(t.decision.c.step_run, t.decision.c.person).where(t.decision.c.step_run.in_(part)))}
     return found

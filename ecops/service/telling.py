@@ -14,10 +14,10 @@ from ecops.service.frozen import frozen
 from ecops.service.moved import due_of, still_moved
 from ecops.service.staff import Staff
 from ecops.service.views import for_person
+from ecops.service.voices import open_gates, voices
 from ecops.service.voices import to_decide
 from ecops.store import tables as t
 from ecops.store.tx import chunks
-
 
 @dataclass(frozen=True)
 class Told:
@@ -30,13 +30,42 @@ class Told:
     run: Any
 
 
-def still_true(connection: Connection, rows: Sequence[Any], staff: Staff) -> list[Told]:
-    """The notices that still say something: their item is open and this person's, their step unfinished, their run going on."""
+def still_true(connection: Connection, rows: Sequence[Any], staff: Staff) -> tuple[list[Told], list[tuple[Any, Mapping[str, str]]]]:
+    """The notices that still say something: their item is open and this person's, their step unfinished, their run going on.
+
+    And the rungs that are somebody else's by now, for roles, absences and voices changed while they waited: each notice with the people whose it is, and why.
+    """
     items = _by_id(connection, select(t.item), t.item.c.id, {row.item for row in rows if row.item})
     steps = _by_id(connection, select(t.step_run), t.step_run.c.id, {row.step_run for row in rows if row.step_run})
     runs = _by_id(connection, select(t.run), t.run.c.run, {row.run for row in rows if row.run})
     told = [Told(row.id, row, items.get(row.item), steps.get(row.step_run), runs.get(row.run)) for row in rows]
-    return [one for one in told if (_is_going_on(one) and still_moved(connection, one.row) if one.row.kind == n.MOVED else _holds(one, staff))]
+    going = [one for one in told if (_is_going_on(one) and still_moved(connection, one.row) if one.row.kind == n.MOVED else _holds(one, staff))]
+    able = _able(connection, staff, [one.row.step_run for one in going if _is_of_gate(one)])
+    whose = {one.notice: _whose(one, staff, able) for one in going if one.row.kind in (n.REMIND, n.ESCALATE)}
+    strayed = {one.notice: one for one in going if one.row.person not in whose.get(one.notice, (one.row.person,))}
+    # who was given an item, or took it, knows of it already
+    return [one for one in going if one.notice not in strayed], [(one.row, whose[one.notice]) for one in strayed.values() if one.item is None or one.item.assignee is None]
+
+
+def _is_of_gate(one: Told) -> bool:
+    return one.row.kind == n.REMIND and one.item is None
+
+
+def _able(connection: Connection, staff: Staff, gates: Sequence[int]) -> dict[int, dict[str, str]]:
+    """Who can still give a voice at gates that are open, and why."""
+    rows = [row for part in chunks(gates) for row in open_gates(connection, t.step_run.c.id.in_(part))]
+    spoken = n.decided(connection, [row.id for row in rows])
+    by_role = {row.id: voices(frozen(connection, row.digest).step(row.step).approval, staff, row).values() for row in rows}
+    return {number: {person: why for people in roles for person, why in people.items() if (number, person) not in spoken} for number, roles in by_role.items()}
+
+
+def _whose(one: Told, staff: Staff, able: Mapping[int, Mapping[str, str]]) -> Mapping[str, str]:
+    """Whom a rung is for now, and why."""
+    if _is_of_gate(one):
+        return able.get(one.row.step_run, {})
+    if one.row.kind == n.REMIND:
+        return staff.of_item(one.item.assignee, one.item.role, one.item.shop, one.run.owner)
+    return staff.responsible(one.row.role, one.row.shop, one.run.owner)
 
 
 def _by_id(connection: Connection, query, key, wanted: set) -> dict:
@@ -51,17 +80,14 @@ def _is_going_on(one: Told) -> bool:
 
 
 def _holds(one: Told, staff: Staff) -> bool:
-    kind = one.row.kind
-    if kind == n.DIGEST:
+    if one.row.kind == n.DIGEST:
         return True
     if not _is_going_on(one):
         return False
     if one.item is None:
         return one.step is not None and one.step.state == "open" and not one.row.item
-    if one.item.state != "open":
-        return False
     is_theirs = one.item.assignee in (None, one.row.person) or staff.stand_in(one.item.assignee) in (None, one.row.person)
-    return is_theirs or kind not in (n.REMIND, n.ASSIGNED)
+    return one.item.state == "open" and (is_theirs or one.row.kind != n.ASSIGNED)
 
 
 def written(connection: Connection, person, told: Sequence[Told], link: str | None, now: datetime) -> tuple[str, str]:

@@ -102,6 +102,37 @@ def test_at_a_gate_those_are_reminded_who_can_still_decide(reached):
     assert [(row.person, row.kind) for row in rows(reached, t.notice)[2:]] == [("cat", "remind"), ("ann", "escalate")]
 
 
+def test_a_rung_that_waits_is_told_to_whose_it_is_when_it_goes(reached):
+    for person in ("ann", "ben"):
+        people.settle(reached, person, person, NOW, quiet="13:00-08:00")
+    start(reached, playbook({**STEP, "role": "supply", "remind": []}, {**STEP, "id": "two", "checklist": ["z"], "escalate": []}))
+    sweep.sweep(reached, DUE - timedelta(hours=4))
+    sweep.sweep(reached, DUE)
+    assert {(row.person, row.kind) for row in rows(reached, t.notice)} == {("ann", "escalate"), ("ann", "remind"), ("ben", "remind")}
+    # over night Ben's role becomes Cat's, and Ann goes away without a cover: nobody manages, so it falls to the playbook's owner
+    people.unbind(reached, "operations", "ben", None, DUE)
+    people.bind(reached, "operations", "cat", None, DUE)
+    people.away(reached, "ann", DUE, DUE + timedelta(days=9), None, None, "ann", DUE)
+    morning = datetime(2026, 11, 11, 8, tzinfo=CHINA)
+    assert take(reached, morning) == []  # neither Ben, who holds it no more, nor Ann, who is away
+    (parcel,) = take(reached, morning)
+    assert parcel.url == url("cat") and all(parcel.body.count(f"· {what}") == 1 for what in "xyz")
+    assert take(reached, morning + timedelta(minutes=5)) == []
+    assert Counter((row.person, row.state, row.reason) for row in rows(reached, t.notice)) == {("ann", "dropped", "handed on"): 3, ("ben", "dropped", "handed on"): 1, ("cat", "gathered", None): 3}
+
+
+def test_who_decided_at_night_is_not_reminded_in_the_morning_and_two_roles_are_one_reminder(reached):
+    from ecops.service import gates
+
+    people.settle(reached, "ben", "ben", NOW, quiet="13:00-08:00")
+    people.bind(reached, "supply", "ben", None, NOW)
+    run = start(reached, playbook({"id": "gate", "approval": {"by": ["operations", "supply"], "quorum": 2}, "due": "day - 1d 18:00", "remind": ["-4h"]}))
+    sweep.sweep(reached, DUE - timedelta(hours=4))
+    assert Counter(row.person for row in rows(reached, t.notice)) == {"ann": 1, "ben": 1, "cat": 1}
+    gates.decide(reached, rows(reached, t.step_run, run=run)[0].id, "ben", "approve", None, DUE)
+    assert {parcel.url for parcel in take(reached, datetime(2026, 11, 11, 8, tzinfo=CHINA))} == {url("ann"), url("cat")}
+
+
 def test_quiet_hours_hold_a_message_and_an_urgent_one_breaks_them(reached):
     people.settle(reached, "ann", "ann", NOW, quiet="17:00-08:00")
     start(reached, playbook(STEP, {**STEP, "id": "two", "escalate": [{"after": "1h", "to": "management", "urgent": True}]}))
@@ -195,6 +226,50 @@ def test_a_rate_limit_holds_the_whole_channel_and_costs_no_attempt(reached):
     assert rows(reached, t.delivery, id=number)[0].attempts == 0
     assert deliveries.claim(reached, "clock", DUE + timedelta(minutes=9), None) == []
     assert [one.delivery for one in deliveries.claim(reached, "clock", DUE + timedelta(minutes=10), None)] == [number]
+
+
+def test_a_channel_taken_away_while_a_message_waits_leads_to_the_one_there_is(reached):
+    start(reached, playbook({**STEP, "role": "supply", "escalate": []}))
+    sweep.sweep(reached, DUE)
+    deliveries.gather(reached, DUE)
+    people.leave(reached, "cat", rows(reached, t.contact, person="cat")[0].id, "cat", DUE)
+    people.reach(reached, "dan", url("dan"), "dan", DUE)  # SQLite gives Dan's channel the number that Cat's had
+    people.reach(reached, "cat", url("cat", 2), "cat", DUE)
+    (parcel,) = deliveries.claim(reached, "clock", DUE, None)
+    assert parcel.url == url("cat", 2)
+    assert deliveries.record(reached, parcel.delivery, "clock", GONE, DUE) == "failed"
+    people.leave(reached, "cat", rows(reached, t.contact, person="cat")[0].id, "cat", DUE)
+    people.reach(reached, "ben", url("ben", 2), "ben", DUE)
+    deliveries.again(reached, parcel.delivery, "ann", DUE)
+    assert deliveries.claim(reached, "clock", DUE, None) == []
+    assert [(row.person, row.state, row.reason) for row in rows(reached, t.delivery)] == [("cat", "suppressed", "the channel was taken away")]
+    with reached.read() as connection:
+        assert deliveries.listed(connection)[0]["channel"] is None
+
+
+def test_a_channel_that_has_to_rest_holds_no_other_back(reached):
+    for n in range(12):
+        people.add(reached, f"p{n}", f"P{n}", NOW)
+        people.bind(reached, "supply", f"p{n}", None, NOW)
+        people.reach(reached, f"p{n}", url("cat"), "test", NOW)  # one group robot
+    people.reach(reached, "dan", url("dan"), "dan", NOW)
+    run = start(reached, playbook({**STEP, "role": "supply", "escalate": []}))
+    sweep.sweep(reached, DUE)
+    (parcel,) = take(reached, DUE, limit=1)
+    assert deliveries.record(reached, parcel.delivery, "clock", Answer("busy", "too fast", timedelta(minutes=10)), DUE) == "queued"
+    items.assign(reached, items_of(reached, run, "one")[0].id, "dan", "ann", DUE)
+    assert [one.url for one in take(reached, DUE, limit=2)] == [url("dan")]
+
+
+def test_a_clock_that_was_set_back_keeps_nobody_waiting(reached):
+    number = one_message(reached).delivery
+    assert deliveries.record(reached, number, "clock", SENT, DUE) == "sent"
+    before = DUE - timedelta(hours=1)
+    sweep.sweep(reached, before)
+    items.assign(reached, items_of(reached, rows(reached, t.run)[0].run, "one")[0].id, "cat", "ann", before)
+    assert [parcel.url for parcel in take(reached, before)] == [url("cat")]
+    sweep.sweep(reached, DUE)
+    assert Counter(row.kind for row in rows(reached, t.notice)) == {"remind": 2, "assigned": 1}
 
 
 def test_a_channel_s_pace_is_kept_by_clocks_at_once(store, monkeypatch):
