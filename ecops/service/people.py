@@ -68,7 +68,9 @@ def quiet_hours(text: str) -> tuple[str | None, str | None]:
         since, until = (time.fromisoformat(part.strip().rjust(5, "0")) for part in text.split("-"))
     except ValueError as error:
         raise BadCall(f"{text!r} are no quiet hours; write them as 22:00-08:00, or none.") from error
-    if since == until or since.tzinfo or until.tzinfo:
+    if any(part.tzinfo or part.second or part.microsecond for part in (since, until)):
+        raise BadCall(f"{text!r} are no quiet hours; write them as 22:00-08:00, or none.")
+    if since == until:
         raise BadCall(f"Quiet hours {text} would never end; write them as 22:00-08:00, or none.")
     return since.strftime("%H:%M"), until.strftime("%H:%M")
 
@@ -104,10 +106,10 @@ def leave(store: Store, key: str, contact: int, by: str, now: datetime) -> dict:
 
 def bind(store: Store, role: str, key: str, shop: str | None, now: datetime, by: str = "cli") -> None:
     """Let a person hold a role; again changes nothing. Raises NotFound, BadCall."""
-    must_be_words("The role", role)
+    must_be_words("The role", role, t.role_binding.c.role.type.length)
     with store.write(now, by) as tx:
         known(tx, key)
-        if shop and not tx.one(select(t.shop.c.shop).where(t.shop.c.shop == shop)):
+        if shop is not None and not tx.one(select(t.shop.c.shop).where(t.shop.c.shop == shop)):
             raise NotFound(f"There is no shop {shop}; 'ecops shop list' shows all.")
         row = {"role": role, "person": key, "shop": shop or ""}
         if not tx.one(_binding(row)):
@@ -141,7 +143,7 @@ def away(store: Store, key: str, since: datetime, until: datetime, cover: str | 
         raise BadCall(f"{key} cannot stand in for themselves; name somebody else with --cover, or nobody.")
     with store.write(now, by) as tx:
         known(tx, key)
-        if cover:
+        if cover is not None:
             known(tx, cover)
         over = tx.one(select(t.absence).where(t.absence.c.person == key, t.absence.c.since < until, t.absence.c.until > since))
         if over:

@@ -39,10 +39,10 @@ def add(store: Store, key: str, name: str, platform: str, tags: list[str], now: 
         tx.event("shop.added", shop=key)
 
 
-def must_be_words(what: str, text: str) -> None:
+def must_be_words(what: str, text: str, longest: int = LONGEST_NAME) -> None:
     """Raises BadCall for a name without a letter, or one that fits no page."""
-    if not text.strip() or len(text) > LONGEST_NAME:
-        raise BadCall(f"{what} has {len(text)} characters; give it 1 to {LONGEST_NAME} that can be seen.")
+    if not text.strip() or len(text) > longest:
+        raise BadCall(f"{what} has {len(text)} characters; give it 1 to {longest} that can be seen.")
 
 
 def everyone(store: Store) -> list[dict]:

@@ -10,11 +10,13 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import StaticPool
 
 from ecops.errors import BadCall, NotRunning
+from ecops.store import tables
 from ecops.store.tables import metadata
 from ecops.store.tx import Tx
 
 HEAD = "0004"
 _MEMORY = "sqlite://"
+_LONGEST_ACTOR = tables.event.c.actor.type.length
 
 
 class Store:
@@ -33,7 +35,9 @@ class Store:
 
     @contextmanager
     def write(self, now: datetime, actor: str) -> Iterator[Tx]:
-        """One transaction; committed when the block ends well. SQLite takes its write lock at the beginning."""
+        """One transaction; committed when the block ends well. SQLite takes its write lock at the beginning. Raises BadCall for an actor whose name is too long to be kept."""
+        if len(actor) > _LONGEST_ACTOR:
+            raise BadCall(f"The name {actor[:20]}… has {len(actor):,} characters; who does something has at most {_LONGEST_ACTOR}.")
         with self._connected() as connection:
             connection = connection.execution_options(ecops_write=True)
             with connection.begin():

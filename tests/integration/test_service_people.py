@@ -51,6 +51,20 @@ def test_bad_words_about_a_person_are_refused(store, words, said):
         people.settle(store, "nobody", "ben", NOW, quiet="none")
 
 
+def test_words_that_no_row_can_keep_are_refused(store):
+    with pytest.raises(BadCall, match="no quiet hours"):
+        people.settle(store, "ann", "ann", NOW, quiet="22:00:10-22:00:50")  # to the minute they would be one moment, and never end
+    with pytest.raises(BadCall, match="1 to 64"):
+        people.bind(store, "r" * 65, "ann", None, NOW)
+    with pytest.raises(NotFound, match="no shop"):
+        people.bind(store, "supply", "dan", "", NOW)  # the empty variable of a script does not bind for every shop
+    with pytest.raises(NotFound, match="no person"):
+        people.away(store, "ann", NOW, after(days=1), "", None, "ann", NOW)
+    with pytest.raises(BadCall, match="10,000 characters"):
+        start(store, BOOK, by="长" * 10_000)
+    assert not rows(store, t.run) and not rows(store, t.absence) and not rows(store, t.role_binding, person="dan")
+
+
 def test_bad_absences_are_refused(store):
     people.away(store, "cat", NOW, after(days=2), "ann", None, "ann", NOW)
     for since, until, cover, kind in ((after(days=1), after(days=3), None, NotPossible), (after(days=5), after(days=5), None, BadCall), (after(days=-3), after(days=-2), None, BadCall), (after(days=5), after(days=6), "cat", BadCall), (after(days=5), after(days=6), "nobody", NotFound)):
