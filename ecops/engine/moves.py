@@ -1,9 +1,10 @@
 """What changes in a running plan when an anchor moves or the playbook gets a new version. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from itertools import groupby
+from typing import NamedTuple, TypeVar
 
 from ecops.engine.plan import Plan, due_when_ready, make_plan
 from ecops.engine.states import STEP_ENDED
@@ -11,8 +12,47 @@ from ecops.errors import BadCall
 from ecops.playbook.dates import DAY, LAUNCH, READY, parse_moment
 from ecops.playbook.model import MAX_STEPS, Playbook, Step
 
+Told = TypeVar("Told")
+
 # What a step that has begun takes from the new version; the rest is what people and machines are on already.
 _MOVABLE = ("start", "from_", "until", "due", "remind", "escalate")
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Step runs of one step with the same state and dates, of shops with the same time zone (None: the playbook's). `where`: number and shop of each."""
+
+    step: str
+    zone: str | None
+    state: str
+    rounds: int
+    opened_at: datetime | None
+    start_at: datetime | None
+    due_at: datetime | None
+    until_at: datetime | None
+    where: Sequence[tuple[int, str]]
+
+    @property
+    def shop(self) -> str:
+        """One of their shops."""
+        return self.where[0][1]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Step runs that are alike with the dates that move: by field (start, due or until) where it was, and where it is."""
+
+    rows: Alike
+    dates: Mapping[str, tuple[datetime | None, datetime | None]]
+
+
+class Ended(NamedTuple):
+    """A step run that is finished and stays."""
+
+    step: str
+    shop: str
+    state: str
+    due_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -76,8 +116,8 @@ def unlike(one: Step, other: Step) -> bool:
     return one.model_copy(update={"needs": ()}) != other.model_copy(update={"needs": ()})
 
 
-def dates_moved(plan: Plan, rows: list[Any]) -> list[Move]:
-    """What moves of unfinished step runs (rows with id, step, shop, state, rounds, opened_at, start_at, due_at, until_at)."""
+def dates_moved(plan: Plan, rows: Iterable[Alike]) -> list[Moved]:
+    """What moves of unfinished step runs."""
     found = []
     for row in rows:
         if row.state in STEP_ENDED or row.step not in plan:
@@ -87,13 +127,19 @@ def dates_moved(plan: Plan, rows: list[Any]) -> list[Move]:
         due = due_when_ready(wall.playbook, one.step, one.due, row.opened_at) if row.opened_at else one.due
         # a repeating step that has run is on its way from round to round, and what is before the machine is calculated as of when it began
         start = row.start_at if row.rounds or row.state in ("ready", "running") else one.begin
-        for name, was, to in (("start", row.start_at, start), ("due", row.due_at, due), ("until", row.until_at, one.until)):
-            if was != to:
-                found.append(Move(row.id, row.step, row.shop, name, was, to))
+        dates = {name: (was, to) for name, was, to in (("start", row.start_at, start), ("due", row.due_at, due), ("until", row.until_at, one.until)) if was != to}
+        if dates:
+            found.append(Moved(row, dates))
     return found
 
 
-def kept(plan: Plan, rows: list[Any]) -> list[Any]:
+def each(rows: Iterable[tuple[Alike, Told]]) -> Iterator[tuple[Alike, Told, int, str]]:
+    """What is told of those that are alike, of each with its number: in the order of steps and shops."""
+    for _, part in groupby(rows, key=lambda one: one[0].step):
+        yield from sorted(((row, told, number, shop) for row, told in part for number, shop in row.where), key=lambda one: one[3])
+
+
+def kept(plan: Plan, rows: Iterable[Alike]) -> list[Alike]:
     """Finished step runs whose dates would have moved, and do not."""
     ended = [(row, plan.at(row.shop).of(row.step)) for row in rows if row.state in STEP_ENDED and row.step in plan]
     return [row for row, one in ended if (row.due_at, row.until_at) != (one.due or row.due_at, one.until)]
@@ -105,7 +151,7 @@ def counts_working_days(playbook: Playbook) -> bool:
     return any(rule.on_working_days for rule in rules if rule)
 
 
-def provisional(plan: Plan, rows: list[Any]) -> set[str]:
+def provisional(plan: Plan, rows: Iterable[Alike]) -> set[str]:
     """Steps not finished whose dates stand on working days of a year that is not announced yet."""
     unsure = set()
     for row in rows:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, func, select, update
 
-from ecops.engine.moves import Move
+from ecops.engine.moves import Moved
 from ecops.engine.states import STEP_ENDED
 from ecops.playbook.model import Playbook, Step, roles_of
 from ecops.service.notices import MOVED, tell
@@ -21,7 +21,7 @@ _AGAIN = "moved again"
 Dates = dict[str, tuple[datetime | None, datetime | None]]  # by field: where it was, where it is
 
 
-def tell_moved(tx: Tx, run: str, playbook: Playbook, moves: Sequence[Move]) -> None:
+def tell_moved(tx: Tx, run: str, playbook: Playbook, moves: Sequence[Moved]) -> None:
     """Tell whoever is responsible for the steps of people whose start or due time moved; called once the replan's own event is written."""
     staff, open_items = Staff(tx.connection, tx.now), _open_items(tx, run)
     waiting = _waiting(tx, run)
@@ -57,16 +57,14 @@ def due_of(row: Any) -> datetime | None:
     return next((_read(one["to"]) for one in (row.detail or {}).get("moves", ()) if one["field"] == "due"), None)
 
 
-def _alike(playbook: Playbook, moves: Iterable[Move]) -> dict[tuple[str, tuple], list[tuple[str, int]]]:
+def _alike(playbook: Playbook, moves: Iterable[Moved]) -> dict[tuple[str, tuple], list[tuple[str, int]]]:
     """Shops and step runs by step and what moved of it; machines are told nothing."""
-    by_row: dict[tuple[str, str, int], Dates] = {}
-    for one in moves:
-        if one.field in _FIELDS and playbook.step(one.step).kind in ("checklist", "approval"):
-            by_row.setdefault((one.step, one.shop, one.step_run), {})[one.field] = (one.was, one.to)
     found: dict[tuple[str, tuple], list[tuple[str, int]]] = {}
-    for (step, shop, number), dates in by_row.items():
-        found.setdefault((step, tuple(sorted(dates.items()))), []).append((shop, number))
-    return found
+    for one in moves:
+        dates = {name: both for name, both in one.dates.items() if name in _FIELDS}
+        if dates and playbook.step(one.rows.step).kind in ("checklist", "approval"):
+            found.setdefault((one.rows.step, tuple(sorted(dates.items()))), []).extend((shop, number) for number, shop in one.rows.where)
+    return {what: sorted(where) for what, where in found.items()}
 
 
 def _open_items(tx: Tx, run: str) -> dict[int, set[tuple[str, str | None]]]:

@@ -1,14 +1,16 @@
 """A running plan changes: an anchor moves, the playbook gets a new version, working days are announced. Shown first, then done in one commit."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Connection, delete, select, update
 
 from ecops.engine import moves
+from ecops.engine.moves import Alike, Ended, Move, Moved
 from ecops.engine.plan import Plan
 from ecops.engine.states import STEP_ENDED
 from ecops.errors import BadCall, NotFound, NotPossible
@@ -18,6 +20,7 @@ from ecops.playbook.model import Playbook
 from ecops.playbook.params import read_params
 from ecops.playbook.template import BadTemplate
 from ecops.service.advance import advance, arm, finish
+from ecops.service.alike import alike
 from ecops.service.findings import in_force
 from ecops.service.frozen import frozen
 from ecops.service.launch import Filled, anchor_texts, insert_steps, shops_of
@@ -25,7 +28,7 @@ from ecops.service.learning import take
 from ecops.service.moved import REPLANNED, tell_moved
 from ecops.service.overlaps import tell_both
 from ecops.service.waits import count_waits
-from ecops.service.walls import on_walls, zones_of
+from ecops.service.walls import zones_of
 from ecops.store import tables as t
 from ecops.store.database import Store
 from ecops.store.tx import Tx, chunks
@@ -38,8 +41,8 @@ Amend = Callable[[Playbook], Playbook]
 
 @dataclass(frozen=True)
 class Change:
-    """What would be, or was, changed. `params` of the run then; `told`: the anchors that people gave, now or before; `moves` of dates; `past_due`: unfinished steps due before now then;
-    `kept`: finished ones that stay; steps `added` and `removed`; `rewritten`: steps that had not begun and follow the new version; `stays`: steps that have begun and do not;
+    """What would be, or was, changed. `params` of the run then; `told`: the anchors that people gave, now or before; `moved`: dates, `late`: unfinished steps due before now then, and when,
+    `ended`: finished ones that stay, all of them alike ones as one; steps `added` and `removed`; `rewritten`: steps that had not begun and follow the new version; `stays`: steps that have begun and do not;
     `warnings`: what was said when it was done.
     """
 
@@ -48,25 +51,49 @@ class Change:
     playbook: Playbook
     params: Mapping[str, Any]
     told: list[str]
-    moves: list[moves.Move]
-    past_due: list[Any] = field(default_factory=list)
-    kept: list[Any] = field(default_factory=list)
+    moved: list[Moved]
+    late: list[tuple[Alike, datetime]] = field(default_factory=list)
+    ended: list[Alike] = field(default_factory=list)
     added: list[str] = field(default_factory=list)
     removed: list[str] = field(default_factory=list)
     rewritten: list[str] = field(default_factory=list)
     stays: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
+    @property
+    def dates(self) -> int:
+        """How many dates move."""
+        return sum(len(one.dates) * len(one.rows.where) for one in self.moved)
+
+    @property
+    def moves(self) -> list[Move]:
+        """The dates that move, of each step run."""
+        return [Move(number, row.step, shop, name, was, to) for row, dates, number, shop in self._moved() for name, (was, to) in dates.items()]
+
+    @property
+    def past_due(self) -> list[tuple[str, str, datetime]]:
+        """Step, shop and due time of each step run that would be past due."""
+        return [(row.step, shop, due) for row, due, _, shop in moves.each(self.late)]
+
+    @property
+    def kept(self) -> list[Ended]:
+        """Each finished step run that stays."""
+        return [Ended(row.step, shop, row.state, row.due_at) for row, _, _, shop in moves.each((row, None) for row in self.ended)]
+
+    def _moved(self) -> Iterator[tuple]:
+        return moves.each((one.rows, one.dates) for one in self.moved)
+
     def to_json(self) -> dict[str, Any]:
         """As `ecops replan` prints it."""
         zone = self.playbook.zone
 
+        @cache
         def local(at: datetime | None) -> str | None:
             return at and at.astimezone(zone).isoformat()
 
         return {
             "anchors": {name: local(at) for name, at in self.plan.anchors.items()},
-            "moves": [{"step": one.step, "shop": one.shop or None, "field": one.field, "from": local(one.was), "to": local(one.to)} for one in self.moves],
+            "moves": [{"step": row.step, "shop": shop or None, "field": name, "from": local(was), "to": local(to)} for row, dates, _, shop in self._moved() for name, (was, to) in dates.items()],
             "past_due": [{"step": step, "shop": shop or None, "due": local(due)} for step, shop, due in self.past_due],
             "kept": [{"step": row.step, "shop": row.shop or None, "state": row.state, "due": local(row.due_at)} for row in self.kept],
             "added": self.added, "removed": self.removed, "rewritten": self.rewritten, "stays": self.stays, "warnings": self.warnings,
@@ -96,10 +123,10 @@ def _apply(store: Store, run: str, anchors: Mapping[str, str], playbook: Playboo
         if change.playbook is not old:
             _keep_definitions(tx, playbook, change.playbook)
             _rewrite(tx, row, old, change, reason)
-        _redate(tx, change)
+        _redate(tx, run, change)
         _end_rounds(tx, run, change.playbook)
         _keep(tx, row, change, reason)
-        tell_moved(tx, run, change.playbook, [one for one in change.moves if one.step not in change.removed])
+        tell_moved(tx, run, change.playbook, [one for one in change.moved if one.rows.step not in change.removed])
         advance(tx, run)
         is_moved = row.phase == "campaign" and anchor_texts(change.plan) != row.anchors
         return replace(change, warnings=tell_both(tx, run) if is_moved else [])
@@ -115,7 +142,7 @@ def announced(store: Store, now: datetime) -> list[str]:
 def _follows(store: Store, run: str, now: datetime) -> bool:
     """Move a run by the announced days; one that has ended meanwhile, or cannot be dated, holds no other back."""
     try:
-        return bool(look(store, run, {}, None, now).moves and apply(store, run, {}, None, "calendar", now, "工作日历已公布 / working days were announced"))
+        return bool(look(store, run, {}, None, now).moved and apply(store, run, {}, None, "calendar", now, "工作日历已公布 / working days were announced"))
     except (NotPossible, BadCall) as reason:
         logger.error("run %s does not follow the announced days: %s", run, reason)
         return False
@@ -134,7 +161,8 @@ def _change(connection: Connection, run, anchors: Mapping[str, str], playbook: P
     old = frozen(connection, run.digest)
     if playbook is not None and playbook.playbook != run.playbook:
         raise BadCall(f"{playbook.playbook} is no version of {run.playbook}, which the run {run.run} was launched with; cancel the run and launch {playbook.playbook}.")
-    rows = list(connection.execute(select(t.step_run).where(t.step_run.c.run == run.run).order_by(t.step_run.c.ordinal, t.step_run.c.shop)))
+    zones = zones_of(connection, connection.execute(select(t.run_shop.c.shop).where(t.run_shop.c.run == run.run)).scalars().all())
+    rows = alike(connection, run.run, zones)
     before = {step.id for step in (playbook or old).steps}
     playbook = amend(playbook or old) if amend else playbook
     begun = {row.step for row in rows if row.state != "waiting" or row.rounds}
@@ -143,20 +171,19 @@ def _change(connection: Connection, run, anchors: Mapping[str, str], playbook: P
     known = {name: datetime.fromisoformat(at) for name, at in run.anchors.items()}
     given = moves.told_anchors(old, known, run.told)
     try:
-        zones = zones_of(connection, list({row.shop for row in rows if row.shop}))
         day, plan = moves.new_plan(new, date.fromisoformat(run.day), known, given, anchors, zones)
         moved = moves.dates_moved(plan, rows)
     except BadRule as error:
         raise BadCall(f"{new.playbook} cannot be dated like this: {error}.") from error
-    due = {(one.step, one.shop): one.to for one in moved if one.field == "due"}
-    ends = [(row.step, row.shop, due.get((row.step, row.shop), row.due_at)) for row in rows if row.state not in STEP_ENDED]
+    due = {id(one.rows): one.dates["due"][1] for one in moved if "due" in one.dates}
+    ends = [(row, due.get(id(row), row.due_at)) for row in rows if row.state not in STEP_ENDED]
     was, wanted = {step.id for step in old.steps}, {step.id for step in (playbook or old).steps}
     fresh = [step.id for step in new.steps if step.id in was and step.id not in begun and step.id in wanted and moves.unlike(step, old.step(step.id))]
     gone = list(dict.fromkeys(row.step for row in rows if row.step not in wanted and row.state not in STEP_ENDED))
     if amend and (over := sorted((was & before) - wanted - set(gone))):
         raise NotPossible(f"{', '.join(over)} has ended already and stays as it is.", {"run": run.run, "state": run.state})
     return Change(
-        day, plan, new, params, sorted({*given, *anchors}), moved, [end for end in ends if end[2] and end[2] < now], moves.kept(plan, rows) if moved else [],
+        day, plan, new, params, sorted({*given, *anchors}), moved, [(row, end) for row, end in ends if end and end < now], moves.kept(plan, rows) if moved else [],
         sorted(wanted - was), gone, fresh, moves.stays(new, playbook, begun) if playbook else [],
     )  # fmt: skip
 
@@ -222,40 +249,43 @@ def _params(run, playbook: Playbook) -> dict[str, Any]:
     return read_params(playbook, {name: value for name, value in run.params.items() if name in playbook.params and value is not None})
 
 
-def _redate(tx: Tx, change: Change) -> None:
-    """Write the new dates, step runs that move alike at once; reminders and escalations that have not fired follow the due time."""
-    by_row: dict[int, list[moves.Move]] = {}
-    for one in change.moves:
-        by_row.setdefault(one.step_run, []).append(one)
-    alike: dict[tuple, list] = {}
-    for part in chunks(list(by_row)):
-        for row in tx.all(select(t.step_run).where(t.step_run.c.id.in_(part))):  # what was written again has its dates
-            alike.setdefault((row.step, row.state, tuple((one.field, one.to) for one in by_row[row.id])), []).append(row)
-    for (step, state, to), rows in alike.items():
-        for part in chunks([row.id for row in rows]):
-            _write_dates(tx, part, dict(to))
-        if state == "open" and "due" in dict(to):
-            for wall, group in on_walls(tx, change.playbook, _again(tx, rows)):
-                arm(tx, wall, change.playbook.step(step), group, dict(to)["due"])
-        tx.events([{
-            "what": "step.redated", "run": row.run, "step": step, "shop": row.shop, "step_run": row.id,
-            "detail": {one.field: {"from": one.was and one.was.isoformat(), "to": one.to and one.to.isoformat()} for one in by_row[row.id]},
-        } for row in rows])  # fmt: skip
-        tx.redraw(rows[0].run, step)
+def _redate(tx: Tx, run: str, change: Change) -> None:
+    """Write the new dates, of all that are alike at once; reminders and escalations that have not fired follow the due time. What was written again has its dates."""
+    for one in change.moved:
+        rows, due = one.rows, one.dates.get("due")
+        # the event first: it is of those that still have the old dates
+        detail = {name: {"from": was and was.isoformat(), "to": to and to.isoformat()} for name, (was, to) in one.dates.items()}
+        if not tx.events_of_steps("step.redated", _theirs(run, rows), detail):
+            continue
+        _write_dates(tx, _theirs(run, rows), {name: to for name, (_, to) in one.dates.items()})
+        if due and rows.state == "open":
+            arm(tx, change.playbook.on_wall(rows.zone), change.playbook.step(rows.step), _again(tx, [number for number, _ in rows.where]), due[1])
+        tx.redraw(run, rows.step)
 
 
-def _write_dates(tx: Tx, numbers: Sequence[int], to: Mapping[str, datetime | None]) -> None:
+def _theirs(run: str, rows: Alike) -> list:
+    """Which step runs they are, told by what they have alike: a statement then costs the same for any number of shops."""
+    own = select(t.shop.c.shop)
+    there = t.step_run.c.shop.in_(own.where(t.shop.c.timezone == rows.zone)) if rows.zone else t.step_run.c.shop.not_in(own.where(t.shop.c.timezone.is_not(None)))
+    same = [t.step_run.c[name] == getattr(rows, name) for name in ("step", "rounds", "opened_at", "start_at", "due_at", "until_at")]
+    # found by run and step: SQLite would take the index of run and state, which holds nearly all of the run
+    return [t.step_run.c.run == run, *same, t.step_run.c.state.concat("") == rows.state, there]
+
+
+def _write_dates(tx: Tx, theirs: Sequence[Any], to: Mapping[str, datetime | None]) -> None:
     """`to`: start, due and until, as far as they move."""
-    tx.connection.execute(update(t.step_run).where(t.step_run.c.id.in_(numbers)).values({f"{name}_at": at for name, at in to.items()}))
+    values: dict[str, Any] = {f"{name}_at": at for name, at in to.items()}
     if "due" in to:
+        numbers = select(t.step_run.c.id).where(*theirs)
         tx.connection.execute(update(t.item).where(t.item.c.step_run.in_(numbers), t.item.c.state.in_(("planned", "open"))).values(due_at=to["due"]))
-        # Another due time has rungs of its own: what fired for the old one fires again for the new one, once.
-        tx.connection.execute(update(t.step_run).where(t.step_run.c.id.in_(numbers)).values(generation=t.step_run.c.generation + 1))
         tx.connection.execute(delete(t.timer).where(t.timer.c.step_run.in_(numbers), t.timer.c.fired_at.is_(None)))
+        # Another due time has rungs of its own: what fired for the old one fires again for the new one, once.
+        values["generation"] = t.step_run.c.generation + 1
+    tx.connection.execute(update(t.step_run).where(*theirs).values(**values))
 
 
-def _again(tx: Tx, rows: Sequence[Any]) -> list[Any]:
-    return [row for part in chunks([row.id for row in rows]) for row in tx.all(select(t.step_run).where(t.step_run.c.id.in_(part)))]
+def _again(tx: Tx, numbers: Sequence[int]) -> list[Any]:
+    return [row for part in chunks(numbers) for row in tx.all(select(t.step_run).where(t.step_run.c.id.in_(part)))]
 
 
 def _end_rounds(tx: Tx, run: str, playbook: Playbook) -> None:
@@ -272,6 +302,6 @@ def _keep(tx: Tx, run, change: Change, reason: str | None) -> None:
     if mark != run.digest:
         values |= {"owner": change.playbook.owner, "digest": mark, "version": change.playbook.version, "params": change.params}
     tx.connection.execute(update(t.run).where(t.run.c.run == run.run).values(**values))
-    detail = {"moves": len(change.moves), "added": change.added, "removed": change.removed, "rewritten": change.rewritten, "stays": change.stays, "reason": reason}
+    detail = {"moves": change.dates, "added": change.added, "removed": change.removed, "rewritten": change.rewritten, "stays": change.stays, "reason": reason}
     moved = {name: at for name, at in values["anchors"].items() if run.anchors.get(name) != at}
     tx.event(REPLANNED, run=run.run, detail=detail | {"anchors": moved, "version": change.playbook.version})

@@ -13,6 +13,7 @@ from ecops.engine.states import STEP_ENDED
 from ecops.errors import NotFound
 from ecops.playbook.check import needs_of
 from ecops.playbook.model import ROLES, Playbook, Step
+from ecops.service.alike import alike
 from ecops.service.freezes import windows
 from ecops.service.frozen import frozen
 from ecops.service.lint import still_wrong
@@ -85,7 +86,7 @@ def notes(connection: Connection, run, playbook: Playbook, now: datetime) -> dic
     launched and still matters."""
     rows = connection.execute(select(t.event.c.what, t.event.c.detail).where(t.event.c.run == run.run, t.event.c.what.in_(("run.learned", OVERLAPS))).order_by(t.event.c.id)).all()
     anchors = {name: datetime.fromisoformat(at) for name, at in run.anchors.items()}
-    unsure = _provisional(connection, playbook, anchors, steps_of(connection, run.run)) if run.state == "active" and counts_working_days(playbook) else ()
+    unsure = _provisional(connection, run.run, playbook, anchors) if run.state == "active" and counts_working_days(playbook) else ()
     shared = {row.detail["run"]: row.detail for row in rows if row.what == OVERLAPS}  # of each the newest: it may have moved
     return {
         "learned": [one for row in rows if row.what == "run.learned" for one in row.detail["learned"]],
@@ -96,9 +97,9 @@ def notes(connection: Connection, run, playbook: Playbook, now: datetime) -> dic
     }
 
 
-def _provisional(connection: Connection, playbook: Playbook, anchors: Mapping[str, datetime], rows: list) -> set[str]:
-    zones = zones_of(connection, list({row.shop for row in rows if row.shop}))
-    return provisional(dated(playbook, anchors, zones), rows)
+def _provisional(connection: Connection, run: str, playbook: Playbook, anchors: Mapping[str, datetime]) -> set[str]:
+    zones = zones_of(connection, connection.execute(select(t.run_shop.c.shop).where(t.run_shop.c.run == run)).scalars().all())
+    return provisional(dated(playbook, anchors, zones), alike(connection, run, zones))
 
 
 def _latest_outcomes(connection: Connection, run: str) -> dict[int, Any]:

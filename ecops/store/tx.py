@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, insert, select, text, update
+from sqlalchemy import Connection, Table, insert, literal, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from ecops.engine.states import sources
@@ -92,6 +92,13 @@ class Tx:
         """Write what happened."""
         empty = {"run": None, "step": None, "shop": None, "step_run": None, "item": None, "detail": {}}
         self.add(t.event, [empty | {"at": self.now, "actor": self.actor} | row for row in rows])
+
+    def events_of_steps(self, what: str, where: Sequence[Any], detail: dict) -> int:
+        """Write the same event for each step run that fits, in one statement; gives how many."""
+        same = {"at": self.now, "actor": self.actor, "what": what, "detail": detail}
+        own = [t.step_run.c.run, t.step_run.c.step, t.step_run.c.shop, t.step_run.c.id]
+        query = select(*(literal(value, t.event.c[name].type) for name, value in same.items()), *own).where(*where)
+        return self.connection.execute(insert(t.event).from_select([*same, "run", "step", "shop", "step_run"], query)).rowcount
 
     def event(self, what: str, **fields) -> None:
         """Write one event."""

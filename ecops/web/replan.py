@@ -1,6 +1,6 @@
 """A running plan changes: anchors move, steps are left out, added or swapped; what would change is shown, and then it changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
+from ecops.engine.moves import Alike
 from ecops.engine.states import STEP_ENDED
 from ecops.errors import BadCall, NotFound
 from ecops.playbook.amend import Amendment, StepFile
@@ -133,21 +134,21 @@ def _fields(playbook: Playbook, known: Mapping[str, str], wanted: Mapping[str, s
 def _change(change: service.Change) -> dict[str, Any]:
     """What would change as the page shows it: step runs that move alike are one line."""
     book = change.playbook
-    moves = _alike((one.step, one.field, one.was, one.to, one.shop) for one in change.moves)
+    moves = _alike(((one.rows.step, name, *both), one.rows) for one in change.moved for name, both in one.dates.items())
     return {
         "moves": [{"step": step, "title": _title(book, step), "field": name, "was": was, "to": to, "shops": n} for (step, name, was, to), n in moves.items()][:SHOWN],
-        "lines": len(moves), "dates": len(change.moves), "named": {name: [_title(book, step) for step in getattr(change, name)] for name in ("added", "removed", "rewritten", "stays")},
-        "past_due": [{"step": step, "title": _title(book, step), "due": due, "shops": n} for (step, due), n in _alike((step, due, shop) for step, shop, due in change.past_due).items()][:SHOWN],
-        "kept": [{"step": step, "title": _title(book, step), "state": state, "shops": n} for (step, state), n in _alike((row.step, row.state, row.shop) for row in change.kept).items()][:SHOWN],
+        "lines": len(moves), "dates": change.dates, "named": {name: [_title(book, step) for step in getattr(change, name)] for name in ("added", "removed", "rewritten", "stays")},
+        "past_due": [{"step": step, "title": _title(book, step), "due": due, "shops": n} for (step, due), n in _alike(((row.step, due), row) for row, due in change.late).items()][:SHOWN],
+        "kept": [{"step": step, "title": _title(book, step), "state": state, "shops": n} for (step, state), n in _alike(((row.step, row.state), row) for row in change.ended).items()][:SHOWN],
         "warnings": change.warnings,
     }  # fmt: skip
 
 
-def _alike(rows: Any) -> dict[tuple, int]:
-    """How many shops share what stands before the shop."""
+def _alike(told: Iterable[tuple[tuple, Alike]]) -> dict[tuple, int]:
+    """How many step runs have the same told of them."""
     found: dict[tuple, int] = {}
-    for *what, _ in rows:
-        found[tuple(what)] = found.get(tuple(what), 0) + 1
+    for what, rows in told:
+        found[what] = found.get(what, 0) + len(rows.where)
     return found
 
 
