@@ -16,6 +16,8 @@ from ecops.store.tx import Tx, chunks
 
 REMIND, ESCALATE, DIGEST, MOVED, ASSIGNED, REOPENED, REFUTED = "remind", "escalate", "digest", "moved", "assigned", "reopened", "refuted"
 
+UNVERIFIED = ("pending", "unknown")  # verifications of done items that do not count yet
+
 
 def quiet_end(person, at: datetime) -> datetime:
     """The first moment at which a person (their row) may be told."""
@@ -47,14 +49,16 @@ def tell_rungs(tx: Tx, fired: Sequence[Any]) -> None:
     """
     if not fired:
         return
-    staff, items = Staff(tx.connection, tx.now), _open_items(tx, [row.step_run for row in fired])
+    staff, items = Staff(tx.connection, tx.now), _unfinished(tx, [row.step_run for row in fired])
     gates = [row for row in fired if row.step_kind == "approval"]
     able = {row.step_run: voices(frozen(tx.connection, row.digest).step(row.step).approval, staff, row) for row in gates if row.kind == REMIND}
     spoken = decided(tx.connection, [row.step_run for row in gates])
     rows = []
     for timer in fired:
         about = {"cause": f"{timer.kind}:{timer.step_run}:{timer.generation}:{timer.rung}", "kind": timer.kind, "run": timer.run, "step": timer.step, "shop": timer.shop, "step_run": timer.step_run, "urgent": timer.urgent, "detail": {"rung": timer.rung}}
-        for item, role, assignee in items.get(timer.step_run, ()) if timer.step_kind != "approval" else [(0, timer.role, None)]:
+        for item, role, assignee, state in items.get(timer.step_run, ()) if timer.step_kind != "approval" else [(0, timer.role, None, "open")]:
+            if timer.kind == REMIND and state != "open":
+                continue  # whose it was has done it; that nobody has verified it is a matter for whom it is escalated to
             if timer.kind == ESCALATE:
                 found = staff.responsible(timer.role, timer.shop, timer.run_owner)
             else:
@@ -66,12 +70,14 @@ def tell_rungs(tx: Tx, fired: Sequence[Any]) -> None:
     tell(tx, staff, rows)
 
 
-def _open_items(tx: Tx, step_runs: Sequence[int]) -> dict[int, list[tuple]]:
+def _unfinished(tx: Tx, step_runs: Sequence[int]) -> dict[int, list[tuple]]:
+    """Items that keep their steps from ending: open, or done and not verified."""
     found: dict[int, list[tuple]] = {}
+    unfinished = (t.item.c.state == "open") | ((t.item.c.state == "done") & t.item.c.verification.in_(UNVERIFIED))
     for part in chunks(list(dict.fromkeys(step_runs))):
-        query = select(t.item.c.id, t.item.c.step_run, t.item.c.role, t.item.c.assignee).where(t.item.c.step_run.in_(part), t.item.c.state == "open")
+        query = select(t.item.c.id, t.item.c.step_run, t.item.c.role, t.item.c.assignee, t.item.c.state).where(t.item.c.step_run.in_(part), unfinished)
         for row in tx.connection.execute(query):
-            found.setdefault(row.step_run, []).append((row.id, row.role, row.assignee))
+            found.setdefault(row.step_run, []).append((row.id, row.role, row.assignee, row.state))
     return found
 
 

@@ -44,7 +44,7 @@ def still_true(connection: Connection, rows: Sequence[Any], staff: Staff) -> tup
     whose = {one.notice: _whose(one, staff, able) for one in going if one.row.kind in (n.REMIND, n.ESCALATE)}
     strayed = {one.notice: one for one in going if one.row.person not in whose.get(one.notice, (one.row.person,))}
     # who was given an item, or took it, knows of it already
-    return [one for one in going if one.notice not in strayed], [(one.row, whose[one.notice]) for one in strayed.values() if one.item is None or one.item.assignee is None]
+    return [one for one in going if one.notice not in strayed], [(one.row, whose[one.notice]) for one in strayed.values() if one.row.kind == n.ESCALATE or one.item is None or one.item.assignee is None]
 
 
 def _is_of_gate(one: Told) -> bool:
@@ -87,6 +87,8 @@ def _holds(one: Told, staff: Staff) -> bool:
     if one.item is None:
         return one.step is not None and one.step.state == "open" and not one.row.item
     is_theirs = one.item.assignee in (None, one.row.person) or staff.stand_in(one.item.assignee) in (None, one.row.person)
+    if one.row.kind == n.ESCALATE and one.item.state == "done":
+        return one.item.verification in n.UNVERIFIED
     return one.item.state == "open" and (is_theirs or one.row.kind != n.ASSIGNED)
 
 
@@ -110,6 +112,8 @@ def _line(connection: Connection, one: Told, shops: Mapping[str, Any], language:
     due = one.item.due_at if one.item is not None else one.step.due_at if one.step is not None else due_of(one.row)
     shop = shops[one.row.shop].name if one.row.shop in shops else ""
     said = (one.row.detail or {}).get("zh" if is_zh else "en", "")
+    if one.item is not None and one.item.state == "done":
+        said = "已做,还没有核验" if is_zh else "done, not verified yet"
     return Line(one.row.kind, one.row.why, one.row.role or "", what, one.run.title_zh if is_zh else one.run.title_en, shop, due, said)
 
 

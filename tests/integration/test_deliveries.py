@@ -121,6 +121,24 @@ def test_a_rung_that_waits_is_told_to_whose_it_is_when_it_goes(reached):
     assert Counter((row.person, row.state, row.reason) for row in rows(reached, t.notice)) == {("ann", "dropped", "handed on"): 3, ("ben", "dropped", "handed on"): 1, ("cat", "gathered", None): 3}
 
 
+def test_what_is_done_and_not_verified_is_escalated_and_not_reminded_of(reached):
+    run = start(reached, playbook({**STEP, "role": "supply", "checklist": [{"title": "stock", "evidence": "text", "verify": {"task": "supply.stock_count", "list": "items"}}, "x"]}))
+    stock, plain = items_of(reached, run, "one")
+    items.assign(reached, stock.id, "dan", "ann", NOW)
+    for item in (stock, plain):
+        items.complete(reached, item.id, "cat", Proof(value="7"), NOW)
+    sweep.sweep(reached, DUE - timedelta(hours=4))
+    assert not [row for row in rows(reached, t.notice) if row.kind == "remind"]
+    people.settle(reached, "ann", "ann", NOW, quiet="13:00-08:00")
+    sweep.sweep(reached, DUE)
+    people.unbind(reached, "management", "ann", None, DUE)
+    people.bind(reached, "management", "ben", None, DUE)
+    morning = datetime(2026, 11, 11, 8, tzinfo=CHINA)
+    take(reached, morning)
+    (parcel,) = take(reached, morning)  # who manages now, though another person has the item
+    assert parcel.url == url("ben") and "· stock" in parcel.body and "已做,还没有核验" in parcel.body and "· x" not in parcel.body
+
+
 def test_who_decided_at_night_is_not_reminded_in_the_morning_and_two_roles_are_one_reminder(reached):
     from ecops.service import gates
 
