@@ -9,14 +9,14 @@ from sqlalchemy import Connection, case, func, select
 
 from ecops.engine.lint import MOST_A_DAY, Facts, Twin, lint
 from ecops.engine.plan import Plan
-from ecops.engine.staffing import Absence, Staffing, Wall
+from ecops.engine.staffing import Staffing, Wall
 from ecops.engine.states import STEP_ENDED
 from ecops.playbook.model import Playbook
 from ecops.playbook.problem import Problem
 from ecops.playbook.source import Places
 from ecops.service.moved import REPLANNED
 from ecops.service.overlaps import overlaps
-from ecops.service.staff import Staff
+from ecops.service.staff import Staff, absences, bound
 from ecops.store import tables as t
 
 LINTED = "run.linted"
@@ -26,10 +26,10 @@ _OF_DATES = frozenset({"due-before-need", "past", "away", "quiet-hours", "load"}
 
 def problems(connection: Connection, plan: Plan, day: date, shops: Sequence[str], now: datetime, by: str | None, places: Places | None = None, most_a_day: int = MOST_A_DAY) -> list[Problem]:
     """What is wrong with a plan for these shops, launched now; `by`: who launches, None: not known."""
-    bound, absences, walls = _bound(connection), _absences(connection, now), _walls(connection)
+    held, away, walls = bound(connection), absences(connection, now), _walls(connection)
     names, shop_names = (dict(connection.execute(select(*columns)).tuples().all()) for columns in ((t.person.c.person, t.person.c.name), (t.shop.c.shop, t.shop.c.name)))
     return lint(plan, Facts(
-        tuple(shops), now, by, bound, absences, walls, _open_items(connection, plan, Staffing(bound, absences), walls),
+        tuple(shops), now, by, held, away, walls, _open_items(connection, plan, Staffing(held, away), walls),
         overlaps(connection, plan.anchors, shops) if plan.playbook.phase == "campaign" else (), _twins(connection, plan.playbook.playbook, day, shops), most_a_day, names, shop_names,
     ), places)  # fmt: skip
 
@@ -58,17 +58,6 @@ def _held_now(connection: Connection, run: str, playbook: Playbook, problems: Se
     staff, shops = Staff(connection, now), connection.execute(select(t.run_shop.c.shop).where(t.run_shop.c.run == run)).scalars().all()
     roles = {one["role"]: shops if playbook.step(one["step"]).per_shop else ("",) for one in problems if one.get("role")}
     return {role for role, where in roles.items() if all(staff.holders(role, shop) for shop in where)}
-
-
-def _bound(connection: Connection) -> dict[tuple[str, str], frozenset[str]]:
-    found: dict[tuple[str, str], set[str]] = {}
-    for row in connection.execute(select(t.role_binding)):
-        found.setdefault((row.role, row.shop), set()).add(row.person)
-    return {key: frozenset(people) for key, people in found.items()}
-
-
-def _absences(connection: Connection, now: datetime) -> list[Absence]:
-    return [Absence(row.person, row.since, row.until, row.cover) for row in connection.execute(select(t.absence).where(t.absence.c.until > now).order_by(t.absence.c.id))]
 
 
 def _walls(connection: Connection) -> dict[str, Wall]:

@@ -5,11 +5,26 @@ from datetime import datetime
 
 from sqlalchemy import Connection, select
 
-from ecops.engine.staffing import stand_in
+from ecops.engine.staffing import HERE, Absence, Staffing, stand_in
 from ecops.store import tables as t
 
 ROLE, ASSIGNEE, COVER, FALLBACK, PERSON, NOBODY = "role", "assignee", "cover", "fallback", "person", "nobody"
 MANAGEMENT = "management"
+
+
+def bound(connection: Connection) -> dict[tuple[str, str], frozenset[str]]:
+    """People by role and shop, "" for every shop."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for row in connection.execute(select(t.role_binding.c.role, t.role_binding.c.shop, t.role_binding.c.person)):
+        found.setdefault((row.role, row.shop), set()).add(row.person)
+    return {key: frozenset(people) for key, people in found.items()}
+
+
+def absences(connection: Connection, now: datetime, until: datetime | None = None) -> list[Absence]:
+    """Those that are not over; begun by `until` where it is told."""
+    query = select(t.absence).where(t.absence.c.until > now).order_by(t.absence.c.id)
+    rows = connection.execute(query.where(t.absence.c.since <= until) if until else query)
+    return [Absence(row.person, row.since, row.until, row.cover) for row in rows]
 
 
 class Staff:
@@ -17,11 +32,10 @@ class Staff:
 
     def __init__(self, connection: Connection, at: datetime) -> None:
         self.people = {row.person: row for row in connection.execute(select(t.person))}
-        absent = select(t.absence).where(t.absence.c.since <= at, t.absence.c.until > at).order_by(t.absence.c.id)
-        self._away = {row.person: row.cover for row in connection.execute(absent)}
-        self._bound: dict[tuple[str, str], list[str]] = {}
-        for row in connection.execute(select(t.role_binding).order_by(t.role_binding.c.person)):
-            self._bound.setdefault((row.role, row.shop), []).append(row.person)
+        self._bound = bound(connection)
+        self._staffing = Staffing(self._bound, absences(connection, at, at))
+        self._gone = self._staffing.away(at)
+        self._away = dict(self._gone)
         self._known: dict[tuple[str, str], dict[str, str]] = {}
 
     def stand_in(self, person: str) -> str | None:
@@ -32,14 +46,9 @@ class Staff:
         """Who holds a role for a shop ("" for the run's own work), or covers somebody who does."""
         key = (role, shop)
         if key not in self._known:
-            found: dict[str, str] = {}
-            for person in sorted({*self._bound.get((role, ""), ()), *(self._bound.get(key, ()) if shop else ())}):
-                stand = self.stand_in(person)
-                if stand == person:
-                    found[person] = ROLE  # who holds it themselves is told so, whomever else they cover
-                elif stand:
-                    found.setdefault(stand, COVER)
-            self._known[key] = found
+            (held,), (there,) = (self._staffing.groups((role,), (shop,), away) for away in (HERE, self._gone))
+            # who holds it themselves is told so, whomever else they cover
+            self._known[key] = {person: ROLE if person in held.people else COVER for person in sorted(there.people)}
         return self._known[key]
 
     def shops_of(self, role: str) -> list[str]:
