@@ -54,7 +54,7 @@ def to_draw(connection: Connection, now: datetime, limit: int = 200) -> list[Dra
 def drawn(store: Store, drawing: Drawing, now: datetime) -> None:
     """Take the marks away, except of bars that changed meanwhile."""
     with store.write(now, "relay") as tx:
-        for step, seq in drawing.marks:
+        for step, seq in sorted(drawing.marks):
             tx.connection.execute(delete(t.dirty).where(t.dirty.c.run == drawing.run, t.dirty.c.step == step, t.dirty.c.seq == seq))
 
 

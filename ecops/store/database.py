@@ -41,7 +41,9 @@ class Store:
         with self._connected() as connection:
             connection = connection.execution_options(ecops_write=True)
             with connection.begin():
-                yield Tx(connection, now, actor)
+                tx = Tx(connection, now, actor)
+                yield tx
+                tx.draw()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:

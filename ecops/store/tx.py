@@ -27,6 +27,7 @@ class Tx:
 
     def __init__(self, connection: Connection, now: datetime, actor: str) -> None:
         self.connection, self.now, self.actor = connection, now, actor
+        self._redrawn: set[tuple[str, str]] = set()
 
     def all(self, query) -> list:
         """All rows of a query."""
@@ -105,8 +106,13 @@ class Tx:
         self.events([{"what": what, **fields}])
 
     def redraw(self, run: str, step: str) -> None:
-        """Mark a bar of the Prefect timeline as out of date."""
-        self.connection.execute(_REDRAW, {"run": run, "step": step})
+        """Mark a bar of the Prefect timeline as out of date, when the transaction ends."""
+        self._redrawn.add((run, step))
+
+    def draw(self) -> None:
+        """Write the marks: last and in one order, so that two transactions with the same bars never wait for each other."""
+        if self._redrawn:
+            self.connection.execute(_REDRAW, [{"run": run, "step": step} for run, step in sorted(self._redrawn)])
 
     def lower_waits(self, run: str, step: str, by: int, shops: Sequence[str] | None = None) -> None:
         """A need of `step` is finished: for these shops, or for all its step runs when `shops` is None."""

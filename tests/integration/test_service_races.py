@@ -310,3 +310,17 @@ def test_parts_that_start_together_make_the_tables_once(tmp_path, parts):
     running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for _ in range(parts)]
     ended = [process.communicate(timeout=60) for process in running]
     assert [out.strip() for out, _ in ended] == ["up"] * parts, [error[-400:] for _, error in ended]
+
+
+def test_bars_that_are_drawn_again_in_any_order_hold_nobody_up(store):
+    steps = [f"s{n}" for n in range(30)]
+    run = start(store, playbook(*({"id": step, "checklist": ["x"]} for step in steps)))
+
+    def mark(order):
+        for _ in range(30):
+            with store.write(NOW, "test") as tx:
+                for step in order:
+                    tx.redraw(run, step)
+
+    assert at_once(*(lambda order=order: mark(order) for order in (steps, steps[::-1], steps[15:] + steps[:15]))) == [None] * 3
+    assert {row.step: row.seq for row in rows(store, t.dirty)} == dict.fromkeys(steps, 91)
