@@ -241,11 +241,11 @@ def reassign(store: Store, which: Handover, to: str, by: str, now: datetime, app
     if which.of is None and which.role is None:
         raise BadCall("Say whose items: of a person (--from) or of a role that nobody has taken (--role).")
     with store.write(now, by) as tx:
-        for person in filter(None, (by, to, which.of)):
+        for person in (by, to, *(() if which.of is None else (which.of,))):
             known(tx, person)
-        query = with_run().where(t.item.c.state == "open", t.run.c.state == "active", t.item.c.assignee == which.of if which.of else t.item.c.assignee.is_(None))
+        query = with_run().where(t.item.c.state == "open", t.run.c.state == "active", t.item.c.assignee.is_(None) if which.of is None else t.item.c.assignee == which.of)
         for column, value in ((t.item.c.role, which.role), (t.item.c.shop, which.shop), (t.item.c.run, which.run)):
-            query = query.where(column == value) if value else query
+            query = query if value is None else query.where(column == value)
         rows, staff = tx.all(query.order_by(t.item.c.due_at, t.item.c.id)), Staff(tx.connection, now)
         for row in rows:
             concerned(staff, row, by)

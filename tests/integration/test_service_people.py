@@ -60,6 +60,8 @@ def test_words_that_no_row_can_keep_are_refused(store):
         people.bind(store, "supply", "dan", "", NOW)  # the empty variable of a script does not bind for every shop
     with pytest.raises(NotFound, match="no person"):
         people.away(store, "ann", NOW, after(days=1), "", None, "ann", NOW)
+    with pytest.raises(NotFound, match="no person"):
+        items.reassign(store, Handover(of=""), "ann", "ann", NOW)  # nobody's name is not everything that nobody has
     with pytest.raises(BadCall, match="10,000 characters"):
         start(store, BOOK, by="长" * 10_000)
     assert not rows(store, t.run) and not rows(store, t.absence) and not rows(store, t.role_binding, person="dan")
