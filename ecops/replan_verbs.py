@@ -39,8 +39,8 @@ def replan(
     playbook = versions.find(store, shelf(home.playbooks), key) if key else None
     change = replanning.apply(store, run, moved, playbook, by, now(), reason, amend) if do else replanning.look(store, run, moved, playbook, now(), amend)
     told = change.to_json()
-    for due in told["past_due"]:
-        say(f"注意 warning: {due['step']} {due['shop'] or ''} 将已逾期 / would be past due ({due['due']})")
+    for words in _past_due(told["past_due"]):
+        say(f"注意 warning: {words}")
     for warning in told["warnings"]:
         say(f"注意 warning: {warning}")
     out(told | {"run": run, "applied": do}, as_json, lambda: _moved(told, do))
@@ -68,6 +68,19 @@ def _step_file(path: Path):
     if problem:
         raise BadCall(str(problem))
     return StepFile(str(path), text)
+
+
+def _past_due(rows: list[dict]) -> list[str]:
+    """One sentence a step and due time, however many shops it has."""
+    shops: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        shops.setdefault((row["step"], row["due"]), []).append(row["shop"] or "")
+    return [f"{step} {_of_shops(found)}将已逾期 / would be past due ({due})" for (step, due), found in shops.items()]
+
+
+def _of_shops(shops: list[str]) -> str:
+    named = ", ".join(shop for shop in shops[:3] if shop)
+    return f"{named}{f' 等 {len(shops)} 店 shops' if len(shops) > 3 else ''} " if named else ""
 
 
 def _moved(told: dict, done: bool) -> str:

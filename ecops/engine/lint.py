@@ -387,6 +387,8 @@ def _quiet_hours(look: _Lint) -> Iterator[Problem]:
     for step in look.book.steps:
         held, whole = [], 0
         for one in (one for one in look.dated if one.step.id == step.id and step.kind in ("checklist", "approval")):
+            if one.plan.due and one.plan.due < look.facts.now:
+                continue  # said as past
             ladder = rungs(one.wall, step, one.plan.due, max(filter(None, (look.facts.now, one.finish))))
             whole = max(whole, len({(rung.kind, rung.rung) for rung in ladder}))
             for rung in (rung for rung in ladder if not rung.urgent):

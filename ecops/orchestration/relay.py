@@ -171,6 +171,8 @@ def message_of(view: Mapping[str, Any]) -> str:
         parts.append(f"截止 {view['due'].astimezone(ZONE):%m-%d %H:%M}")
     if view["items_total"]:
         parts.append(f"{view['items_done']}/{view['items_total']} 项")
+    if view["unverified"]:
+        parts.append(f"{view['unverified']} 项待核验 unverified")
     if view["rounds"] > 1:
         parts.append(f"第 {view['rounds']} 轮")
     if view["shops"] > 1:

@@ -189,7 +189,14 @@ def bars(connection: Connection, run: str, now: datetime, steps: Sequence[str] |
         groups.setdefault(group.step, []).append(group)
     gated = _gated(playbook, connection, run)
     who = _who(connection, row, playbook, [step for step, found in groups.items() if any(group.state == "open" for group in found)], now)
-    return [_bar(playbook, step, ordinal, groups[step.id], gated, connection) | {"who": who.get(step.id, [])} for ordinal, step in enumerate(playbook.steps) if step.id in groups]
+    unverified = _unverified(connection, run)
+    return [_bar(playbook, step, ordinal, groups[step.id], gated, connection) | {"who": who.get(step.id, []), "unverified": unverified.get(step.id, 0)} for ordinal, step in enumerate(playbook.steps) if step.id in groups]
+
+
+def _unverified(connection: Connection, run: str) -> dict[str, int]:
+    """Ticked items whose claim nobody has confirmed yet, by step."""
+    query = select(t.item.c.step, func.count()).where(t.item.c.run == run, t.item.c.verification.in_(("pending", "unknown")), t.item.c.state == "done").group_by(t.item.c.step)
+    return {step: n for step, n in connection.execute(query)}
 
 
 def _who(connection: Connection, run, playbook: Playbook, steps: Sequence[str], now: datetime) -> dict[str, list[dict]]:
