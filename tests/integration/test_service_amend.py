@@ -172,16 +172,16 @@ def test_a_message_says_where_a_date_was_and_is_while_that_is_true(store):
     replan.apply(store, run, {"day": "2026-11-14"}, None, "ann", NOW)
     notice = [row for row in rows(store, t.notice, kind="moved") if row.person == "cat"]
     with store.read() as connection:
-        title, body = written(connection, Staff(connection, NOW).people["cat"], still_true(connection, notice, Staff(connection, NOW)), None, NOW)
+        title, body = written(connection, Staff(connection, NOW).people["cat"], still_true(connection, notice, Staff(connection, NOW))[0], None, NOW)
     assert "时间已变" in title and "原 11-11 18:00 → 现 11-14 18:00" in body and "11-14 18:00 截止" in body and "sell" in body
     with store.write(NOW, "x") as tx:
         tx.connection.execute(t.notice.update().values(state="gathered"))
     replan.apply(store, run, {"day": "2026-11-15"}, None, "ann", NOW)
     with store.read() as connection:
-        assert still_true(connection, notice, Staff(connection, NOW)) == [], "it moved on: the newer notice says so"
+        assert still_true(connection, notice, Staff(connection, NOW))[0] == [], "it moved on: the newer notice says so"
     sweep.cancel(store, run, "ann", "off", NOW)
     with store.read() as connection:
-        assert still_true(connection, rows(store, t.notice, kind="moved"), Staff(connection, NOW)) == []
+        assert still_true(connection, rows(store, t.notice, kind="moved"), Staff(connection, NOW))[0] == []
 
 
 def test_shops_that_move_alike_are_one_line_and_those_abroad_another(store):
