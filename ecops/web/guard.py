@@ -43,6 +43,8 @@ class Guard:
         if _name(headers.get("host", "")) not in self.hosts:
             # A page of another site that had its own name point here (DNS rebinding) ends at this line.
             return await PlainTextResponse("This server does not answer to that host name.", 400)(scope, receive, send)
+        if "\0" in scope["path"] or b"%00" in scope["query_string"] or "%00" in headers.get("cookie", ""):
+            return await PlainTextResponse("地址里有不可用的字符。 The address holds a character that no text has.", 400)(scope, receive, send)
         if scope["method"] not in _SAFE and not same_origin(headers):
             return await PlainTextResponse("来自其他网站的请求被拒绝。 A request from another site is refused.", 403)(scope, receive, send)
         if (length := headers.get("content-length", "")).isdecimal() and int(length) > _MAX_BODY:

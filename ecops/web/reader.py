@@ -69,8 +69,16 @@ def came_from(request: Request, fallback: str = "/") -> str:
 async def fields(request: Request) -> dict[str, Any]:
     """What was sent, from a form or as JSON."""
     if _is_json(request):
-        return {name: value if value is None else str(value) for name, value in (await _json(request)).items()}
-    return dict(await request.form(max_files=4, max_fields=40))
+        return _texts({name: value if value is None else str(value) for name, value in (await _json(request)).items()})
+    return _texts(dict(await request.form(max_files=4, max_fields=40)))
+
+
+def _texts(sent: dict[str, Any]) -> dict[str, Any]:
+    """What was sent, if every database can keep it. Raises BadCall: PostgreSQL keeps no NUL, and half a character is none."""
+    for value in sent.values():
+        if isinstance(value, str) and ("\0" in value or any("\ud800" <= mark <= "\udfff" for mark in value)):
+            raise BadCall("文字里有不可用的字符,请重新输入 / the text holds a character that no text has; type it again.")
+    return sent
 
 
 async def fields_and_all(request: Request, name: str, most: int) -> tuple[dict[str, Any], list[str]]:
@@ -85,7 +93,7 @@ async def fields_and_all(request: Request, name: str, most: int) -> tuple[dict[s
         found, rest = [one for one in form.getlist(name) if isinstance(one, str)], {key: value for key, value in form.items() if key != name}
     if len(found) > most:
         raise BadCall(f"At most {most} at once.")
-    return rest, found
+    return _texts(rest), found
 
 
 def _is_json(request: Request) -> bool:

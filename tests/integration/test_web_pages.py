@@ -283,3 +283,11 @@ def test_a_frozen_item_asks_for_the_reason_where_it_can_be_written(world):
     assert '<details class="more" open>' in refused.text and f'name="note" form="tick-{item}"' in refused.text
     assert browser(world).post(f"/items/{item}/done", data={"note": "平台改了规则"}, headers=FETCH).status_code == 200
     assert "至少 1 条复盘结论" in browser(world).post(f"/steps/{gate}/approve", headers=JSON).json()["error"]
+
+
+def test_characters_that_no_text_has_are_refused_before_any_database_sees_them(world):
+    page, item = browser(world), world.item("count")
+    for address in ("/?person=%00", "/messages?run=%00", "/people/%00"):
+        assert page.get(address).status_code == 400
+    for sent in ({"data": {"reason": "a\0b"}}, {"json": {"reason": "a\0b"}}, {"content": b'{"reason": "\\ud800"}', "headers": {"content-type": "application/json"}}):
+        assert page.post(f"/items/{item}/skip", **sent).status_code == 422
