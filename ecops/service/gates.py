@@ -19,7 +19,7 @@ from ecops.service.frozen import frozen
 from ecops.service.items import open_again, with_run
 from ecops.service.people import known
 from ecops.service.staff import Staff
-from ecops.service.voices import voices
+from ecops.service.voices import counted, voices
 from ecops.service.waits import count_waits
 from ecops.service.walls import on_walls
 from ecops.store import tables as t
@@ -71,7 +71,7 @@ def _right(approval: Approval, held: Mapping[str, Mapping[str, str]], row, by: s
 def _write(tx: Tx, row, by: str, mine: Mapping[str, str], verdict: str, note: str | None) -> None:
     decided = tx.all(select(t.decision).where(t.decision.c.step_run == row.id))
     before = next((one for one in decided if one.person == by), None)
-    if before and before.verdict == verdict:
+    if before and before.verdict == verdict and before in counted(decided):
         raise NotPossible(f"{by} has already decided ({before.verdict}) at {before.at.isoformat()}; one person counts once.", {"step_run": row.id, "state": row.state})
     # A changed mind replaces the earlier decision; the events keep both.
     tx.connection.execute(delete(t.decision).where(t.decision.c.step_run == row.id, t.decision.c.person == by))
@@ -82,7 +82,7 @@ def _write(tx: Tx, row, by: str, mine: Mapping[str, str], verdict: str, note: st
 
 
 def _is_given(tx: Tx, row, approval: Approval, held: Mapping[str, Mapping[str, str]]) -> bool:
-    approved = tx.all(select(t.decision.c.person, t.decision.c.role).where(t.decision.c.step_run == row.id, t.decision.c.verdict == "approve"))
+    approved = [one for one in counted(tx.all(select(t.decision).where(t.decision.c.step_run == row.id))) if one.verdict == "approve"]
     # who decided for a role has decided, whoever holds it today
     every = {role: {one.person for one in approved if one.role == role or one.person in held[role]} for role in approval.by} if approval.every_role else None
     return is_given(approval.quorum, [one.person for one in approved], every)

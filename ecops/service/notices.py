@@ -5,12 +5,12 @@ from datetime import datetime, time
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, select
+from sqlalchemy import select
 
 from ecops.people.quiet import may_be_told
 from ecops.service.frozen import frozen
 from ecops.service.staff import NOBODY, Staff
-from ecops.service.voices import voices
+from ecops.service.voices import spoken, voices
 from ecops.store import tables as t
 from ecops.store.tx import Tx, chunks
 
@@ -52,7 +52,7 @@ def tell_rungs(tx: Tx, fired: Sequence[Any]) -> None:
     staff, items = Staff(tx.connection, tx.now), _unfinished(tx, [row.step_run for row in fired])
     gates = [row for row in fired if row.step_kind == "approval"]
     able = {row.step_run: voices(frozen(tx.connection, row.digest).step(row.step).approval, staff, row) for row in gates if row.kind == REMIND}
-    spoken = decided(tx.connection, [row.step_run for row in gates])
+    heard = spoken(tx.connection, [row.step_run for row in gates])
     rows = []
     for timer in fired:
         about = {"cause": f"{timer.kind}:{timer.step_run}:{timer.generation}:{timer.rung}", "kind": timer.kind, "run": timer.run, "step": timer.step, "shop": timer.shop, "step_run": timer.step_run, "urgent": timer.urgent, "detail": {"rung": timer.rung}}
@@ -65,7 +65,7 @@ def tell_rungs(tx: Tx, fired: Sequence[Any]) -> None:
                 found = able[timer.step_run].get(role, {}) if timer.step_kind == "approval" else staff.of_item(assignee, role, timer.shop, timer.run_owner)
             if not found and any(able.get(timer.step_run, {}).values()):
                 continue  # nobody is there for this role of the gate, and others can open it
-            told = {person: why for person, why in found.items() if timer.kind == ESCALATE or (timer.step_run, person) not in spoken}
+            told = {person: why for person, why in found.items() if timer.kind == ESCALATE or (timer.step_run, person) not in heard}
             rows += [about | {"person": person, "why": why, "role": role if timer.kind == REMIND else timer.role, "item": item} for person, why in (told or ({} if found else {"": NOBODY})).items()]
     tell(tx, staff, rows)
 
@@ -78,12 +78,4 @@ def _unfinished(tx: Tx, step_runs: Sequence[int]) -> dict[int, list[tuple]]:
         query = select(t.item.c.id, t.item.c.step_run, t.item.c.role, t.item.c.assignee, t.item.c.state).where(t.item.c.step_run.in_(part), unfinished)
         for row in tx.connection.execute(query):
             found.setdefault(row.step_run, []).append((row.id, row.role, row.assignee, row.state))
-    return found
-
-
-def decided(connection: Connection, step_runs: Sequence[int]) -> set[tuple[int, str]]:
-    """Who has given their voice already is not reminded of it."""
-    found: set[tuple[int, str]] = set()
-    for part in chunks(step_runs):
-        found |= {(row.step_run, row.person) for row in connection.execute(select(t.decision.c.step_run, t.decision.c.person).where(t.decision.c.step_run.in_(part)))}
     return found

@@ -14,8 +14,7 @@ from ecops.service.frozen import frozen
 from ecops.service.moved import due_of, still_moved
 from ecops.service.staff import Staff
 from ecops.service.views import for_person
-from ecops.service.voices import open_gates, voices
-from ecops.service.voices import to_decide
+from ecops.service.voices import open_gates, spoken, to_decide, voices
 from ecops.store import tables as t
 from ecops.store.tx import chunks
 
@@ -54,9 +53,9 @@ def _is_of_gate(one: Told) -> bool:
 def _able(connection: Connection, staff: Staff, gates: Sequence[int]) -> dict[int, dict[str, str]]:
     """Who can still give a voice at gates that are open, and why."""
     rows = [row for part in chunks(gates) for row in open_gates(connection, t.step_run.c.id.in_(part))]
-    spoken = n.decided(connection, [row.id for row in rows])
+    heard = spoken(connection, [row.id for row in rows])
     by_role = {row.id: voices(frozen(connection, row.digest).step(row.step).approval, staff, row).values() for row in rows}
-    return {number: {person: why for people in roles for person, why in people.items() if (number, person) not in spoken} for number, roles in by_role.items()}
+    return {number: {person: why for people in roles for person, why in people.items() if (number, person) not in heard} for number, roles in by_role.items()}
 
 
 def _whose(one: Told, staff: Staff, able: Mapping[int, Mapping[str, str]]) -> Mapping[str, str]:

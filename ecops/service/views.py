@@ -20,7 +20,7 @@ from ecops.service.lint import still_wrong
 from ecops.service.overlaps import OVERLAPS
 from ecops.service.walls import zones_of
 from ecops.service.staff import Staff
-from ecops.service.voices import open_gates, voices
+from ecops.service.voices import open_gates, spoken, voices
 from ecops.store import tables as t
 
 
@@ -207,10 +207,11 @@ def _who(connection: Connection, run, playbook: Playbook, steps: Sequence[str], 
     of_items = select(t.item.c.step, t.item.c.role, t.item.c.assignee, t.item.c.shop, func.count().label("n")).where(t.item.c.run == run.run, t.item.c.state == "open", t.item.c.step.in_(steps))
     for row in connection.execute(of_items.group_by(t.item.c.step, t.item.c.role, t.item.c.assignee, t.item.c.shop)):
         counted[row.step].update(dict.fromkeys(staff.of_item(row.assignee, row.role, row.shop, playbook.owner).items(), row.n))
-    decided = {(row.step_run, row.person) for row in connection.execute(select(t.decision.c.step_run, t.decision.c.person).join(t.step_run, t.step_run.c.id == t.decision.c.step_run).where(t.step_run.c.run == run.run))}
-    for gate in open_gates(connection, t.step_run.c.run == run.run, t.step_run.c.step.in_(steps)):
+    gates = open_gates(connection, t.step_run.c.run == run.run, t.step_run.c.step.in_(steps))
+    heard = spoken(connection, [gate.id for gate in gates])
+    for gate in gates:
         may = {person: why for people in voices(playbook.step(gate.step).approval, staff, gate).values() for person, why in people.items()}
-        counted[gate.step].update((person, why) for person, why in may.items() if (gate.id, person) not in decided)
+        counted[gate.step].update((person, why) for person, why in may.items() if (gate.id, person) not in heard)
     return {step: [{"person": person, "name": staff.people[person].name, "why": why} for (person, why), _ in sorted(found.items(), key=lambda one: (-one[1], one[0]))] for step, found in counted.items()}
 
 

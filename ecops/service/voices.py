@@ -1,7 +1,8 @@
 """Who may give a voice at a gate, and which gates wait for a person's."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, select
 
@@ -9,6 +10,7 @@ from ecops.playbook.model import Approval
 from ecops.service.frozen import frozen
 from ecops.service.staff import FALLBACK, Staff
 from ecops.store import tables as t
+from ecops.store.tx import chunks
 
 
 def voices(approval: Approval, staff: Staff, gate) -> dict[str, Mapping[str, str]]:
@@ -30,14 +32,31 @@ def open_gates(connection: Connection, *conditions) -> list:
     return list(connection.execute(query.order_by(t.step_run.c.due_at.is_(None), t.step_run.c.due_at, t.step_run.c.id)))
 
 
+def counted(decided: Sequence[Any]) -> list[Any]:
+    """The voices at one gate that count (rows of decisions): approvals of before a rejection that stands do not, for who gave them did not know why it is rejected;
+    they may be given again.
+    """
+    rejected = max((one.at for one in decided if one.verdict == "reject"), default=None)
+    return [one for one in decided if rejected is None or one.at >= rejected]
+
+
+def spoken(connection: Connection, gates: Sequence[int]) -> set[tuple[int, str]]:
+    """Who has a voice at which of these gates that counts: nobody waits for them there."""
+    found: dict[int, list] = {}
+    for part in chunks(list(gates)):
+        for row in connection.execute(select(t.decision).where(t.decision.c.step_run.in_(part))):
+            found.setdefault(row.step_run, []).append(row)
+    return {(gate, one.person) for gate, decided in found.items() for one in counted(decided)}
+
+
 def to_decide(connection: Connection, person: str, now: datetime) -> list[dict]:
     """Gates at which this person may give a voice and has not: {step_run, run, run_title, run_title_en, step, title, title_en, shop, due, overdue}."""
     staff = Staff(connection, now)
-    spoken = set(connection.execute(select(t.decision.c.step_run).where(t.decision.c.person == person)).scalars())
-    found = []
-    for gate in open_gates(connection):
+    gates, found = open_gates(connection), []
+    heard = spoken(connection, [gate.id for gate in gates])
+    for gate in gates:
         step = frozen(connection, gate.digest).step(gate.step)
-        if gate.id not in spoken and any(person in people for people in voices(step.approval, staff, gate).values()):
+        if (gate.id, person) not in heard and any(person in people for people in voices(step.approval, staff, gate).values()):
             title = step.title
             found.append({
                 "step_run": gate.id, "run": gate.run, "run_title": gate.title_zh, "run_title_en": gate.title_en, "step": gate.step, "title": title.zh if title else gate.step,

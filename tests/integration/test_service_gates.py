@@ -236,6 +236,17 @@ def test_every_opening_has_rungs_of_its_own_and_none_of_the_one_before_fires(sto
     assert_consistent(store)
 
 
+def test_a_rejection_that_stands_takes_as_many_voices_again(store):
+    run = start(store, playbook({"id": "gate", "approval": {"by": ["operations", "supply"], "quorum": 2}}), by="dan")
+    say(store, run, "ann", "approve")
+    say(store, run, "cat", "reject", "stock is short", now=after(hours=1))
+    assert say(store, run, "ben", "approve", now=after(hours=2))["state"] == "open"  # Ann did not know why it was rejected
+    with pytest.raises(NotPossible, match="counts once"):
+        say(store, run, "ben", "approve", now=after(hours=3))
+    assert say(store, run, "ann", "approve", "we sell what there is", now=after(hours=4))["state"] == "done"
+    assert_consistent(store)
+
+
 def test_skipped_items_stay_and_a_checklist_without_done_ones_is_left_alone(store):
     run = start(store, SENT_BACK, by="dan")
     first, second = items_of(store, run, "prepare")

@@ -30,6 +30,14 @@ def test_a_gate_waits_for_those_who_may_decide_it_and_have_not(store):
     assert waits(store, "dan") == []
 
 
+def test_who_approved_before_a_rejection_is_asked_again(store):
+    run = start(store, playbook(GATE), by="ann")
+    gate = rows(store, t.step_run, run=run)[0].id
+    gates.decide(store, gate, "ben", "approve", None, NOW)
+    gates.decide(store, gate, "cat", "reject", "stock is short", after(hours=1))
+    assert waits(store, "ben") == ["上线决策"] and waits(store, "cat") == []
+
+
 def test_a_digest_names_the_gates_that_wait(store):
     start(store, playbook(GATE), by="ann")
     with store.read() as connection:
