@@ -107,6 +107,7 @@ def person_away(home: Home, store, key: str, since: str | None, until: str, cove
     from ecops.service import people
 
     at = now()
+    people.must_be_known_or_cli(store, by)
     row = people.away(store, key, moment_of(since) if since else at, moment_of(until), cover, note, by, at)
     told(row, as_json, f"{key} 不在至 {until} / away until then" + (f",由 {cover} 代班 / covered by them" if cover else ""))
 
@@ -120,6 +121,7 @@ def person_back(home: Home, store, key: str, by: str, as_json: bool) -> None:
     """End a person's absence, and take back those to come."""
     from ecops.service import people
 
+    people.must_be_known_or_cli(store, by)
     ended = people.back(store, key, by, now())
     told({"person": key, "absences_ended": ended}, as_json, f"{key} 回来了 / is back ({ended})")
 
@@ -197,8 +199,13 @@ def delegate(home: Home, store, item: int, to: str, by: str, as_json: bool) -> N
 @with_store
 def reassign(home: Home, store, of: str | None, role_key: str | None, shop_key: str | None, run: str | None, to: str, by: str, do: bool, as_json: bool) -> None:
     """Give many open items to a person: shown first, then all or none."""
-    from ecops.service import items
+    from ecops.service import items, shops, views
 
+    if shop_key:
+        shops.must_exist(store, shop_key)
+    if run:
+        with store.read() as connection:
+            views.get_run(connection, run)
     rows = items.reassign(store, items.Handover(of, role_key, shop_key, run), to, by, now(), do)
     words = f"{len(rows)} 项{'已转交 given to' if do else '会转交 would go to'} {to}"
     out({"items": len(rows), "to": to, "applied": do, "moved": rows}, as_json, lambda: f"{table(rows, ['item', 'run', 'step', 'shop', 'assignee', 'due', 'title'])}\n{words}")
@@ -238,9 +245,13 @@ def delivery() -> None:
 @with_store
 def delivery_list(home: Home, store, person_key: str | None, state: str | None, run: str | None, limit: int, as_json: bool) -> None:
     """Messages, newest first."""
-    from ecops.service import deliveries
+    from ecops.service import deliveries, people, views
 
+    if person_key:
+        people.must_exist(store, person_key)
     with store.read() as connection:
+        if run:
+            views.get_run(connection, run)
         rows = deliveries.listed(connection, person=person_key, state=state, run=run, limit=limit)
     out(rows, as_json, lambda: table(rows, ["delivery", "person", "channel", "state", "notices", "attempts", "sent_at", "title", "reason"]))
 

@@ -26,8 +26,8 @@ def replan(
     reason: str | None, as_json: bool,
 ) -> None:
     """Say what would change when an anchor moves, steps come and go, or the playbook changes, then change it."""
+    from ecops.service import people, versions
     from ecops.service import replan as replanning
-    from ecops.service import versions
     from ecops.shelf import shelf
 
     moved = pairs_of(anchors, "anchor")
@@ -35,6 +35,7 @@ def replan(
         raise BadCall("Nothing is to change; name an anchor (--anchor day=2026-11-12), a step (--skip STEP, --add FILE, --swap STEP=FILE) or a new version (--playbook KEY).")
     if skip and do and not (reason or "").strip():
         raise BadCall("A step is skipped for a reason; say why with --reason.")
+    people.must_be_known_or_cli(store, by)
     amend = _amendment(home, skip, added, swapped)
     playbook = versions.find(store, shelf(home.playbooks), key) if key else None
     change = replanning.apply(store, run, moved, playbook, by, now(), reason, amend) if do else replanning.look(store, run, moved, playbook, now(), amend)
@@ -54,6 +55,8 @@ def _amendment(home: Home, skip: tuple[str, ...], added: tuple[Path, ...], swapp
     if not (skip or added or swapped):
         return None
     books = shelf(home.playbooks)
+    if wrong := next((words for words in swapped if "=" not in words), None):
+        raise BadCall(f"--swap {wrong} names no file; write --swap STEP=FILE.")
     swap = {step: _step_file(Path(file)) for step, file in pairs_of(swapped, "swap").items()}
     return Amendment(books.tasks, books.other, skip, [_step_file(path) for path in added], swap).of
 

@@ -15,6 +15,7 @@ from ecops.store.database import Store
 from ecops.store.tx import Tx
 
 LANGUAGES = ("zh", "en")
+CLI = "cli"
 _MOST_CONTACTS = 5
 
 
@@ -185,6 +186,12 @@ def must_exist(store: Store, key: str) -> None:
     with store.read() as connection:
         if not connection.execute(select(t.person.c.person).where(t.person.c.person == key)).first():
             raise NotFound(f"There is no person {key}; 'ecops person list' shows all, 'ecops person add' adds one.")
+
+
+def must_be_known_or_cli(store: Store, by: str) -> None:
+    """Who changes something is a person, or the command line itself when nobody is named. Raises NotFound."""
+    if by != CLI:
+        must_exist(store, by)
 
 
 def addresses(store: Store, key: str) -> list[tuple[int, str]]:

@@ -18,9 +18,9 @@ from ecops.service.freezes import windows
 from ecops.service.frozen import frozen
 from ecops.service.lint import still_wrong
 from ecops.service.overlaps import OVERLAPS
-from ecops.service.walls import zones_of
 from ecops.service.staff import Staff
 from ecops.service.voices import open_gates, spoken, voices
+from ecops.service.walls import zones_of
 from ecops.store import tables as t
 
 

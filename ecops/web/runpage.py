@@ -10,6 +10,7 @@ from ecops.errors import NotFound
 from ecops.playbook.model import Playbook
 from ecops.service import views
 from ecops.service.frozen import frozen
+from ecops.service.voices import counted
 from ecops.store import tables as t
 from ecops.web import inbox
 from ecops.web.timeline import axis_of, draw
@@ -112,7 +113,7 @@ def _gate(playbook: Playbook, row, shop: str, decided: list) -> dict:
     step = playbook.step(row.step)
     return {
         "id": row.id, "run": row.run, "step": row.step, "title": views.title_of(step), "title_en": step.title.en if step.title else step.id, "due": row.due_at, "shop": shop, "by": step.approval.by,
-        "quorum": step.approval.quorum, "approved": sum(one.verdict == "approve" for one in decided), "decisions": decided, "state": row.state,
+        "quorum": step.approval.quorum, "approved": sum(one.verdict == "approve" for one in counted(decided)), "decisions": decided, "state": row.state,
         "every_role": step.approval.every_role, "reopens": [(views.title_of(playbook.step(key)), _title_en(playbook, key)) for key in step.approval.reopens],
     }  # fmt: skip
 

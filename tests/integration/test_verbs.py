@@ -107,3 +107,14 @@ def test_a_closed_standard_input_is_said(call, monkeypatch):
     monkeypatch.setattr(sys, "stdin", None)
     code, printed, err = call("scan", "-")
     assert (code, printed) == (2, None) and "no standard input" in err
+
+
+def test_what_the_verbs_about_people_are_asked_of_has_to_be_there(call):
+    for words in (
+        ("delivery", "list", "--person", "nobody"), ("delivery", "list", "--run", "nothing"), ("waiting", "--person", "nobody"), ("reassign", "--role", "supply", "--to", "ann", "--by", "ann", "--shop", "nowhere"),
+        ("reassign", "--role", "supply", "--to", "ann", "--by", "ann", "--run", "nothing"), ("person", "away", "ann", "--until", "2099-01-01", "--by", "nobody"), ("person", "back", "ann", "--by", "nobody"),
+        ("replan", "nothing", "--anchor", "day=2026-11-12", "--by", "nobody"), ("delivery", "again", "99", "--by", "ann"), ("delegate", "99", "--to", "ann", "--by", "ann"),
+    ):  # fmt: skip
+        code, _, said = call(*words)
+        assert code == 4 and "There is no" in said, (words, code, said)
+    assert call("replan", "nothing", "--swap", "one")[0] == 2
