@@ -5,16 +5,16 @@ from datetime import datetime
 from sqlalchemy import select
 
 from ecops.errors import NotPossible
-from ecops.playbook.model import Playbook
+from ecops.playbook.model import Playbook, Text
 from ecops.service.frozen import frozen
 from ecops.store import tables as t
 from ecops.store.tx import Tx
 
 
-def windows(playbook: Playbook, anchors: dict[str, str]) -> list[tuple[str, str, datetime, datetime, tuple[str, ...]]]:
-    """(id, Chinese title, from, until, steps) of every freeze of a run with these anchors."""
+def windows(playbook: Playbook, anchors: dict[str, str]) -> list[tuple[str, Text, datetime, datetime, tuple[str, ...]]]:
+    """(id, title, from, until, steps) of every freeze of a run with these anchors."""
     known = {name: datetime.fromisoformat(at) for name, at in anchors.items()}
-    return [(one.id, one.title.zh, playbook.resolve(one.from_, known).at, playbook.resolve(one.until, known).at, one.steps) for one in playbook.freezes]
+    return [(one.id, one.title, playbook.resolve(one.from_, known).at, playbook.resolve(one.until, known).at, one.steps) for one in playbook.freezes]
 
 
 def open_with_reason(tx: Tx, item, reason: str | None) -> None:
@@ -26,5 +26,5 @@ def open_with_reason(tx: Tx, item, reason: str | None) -> None:
     for key, title, since, until, steps in windows(playbook, anchors):
         if item.step in steps and since <= tx.now < until:
             if not (reason or "").strip():
-                raise NotPossible(f"{title}:{item.step} is frozen until {until.astimezone(playbook.zone).isoformat()}; say in the note (--note) why it has to change now.", {"item": item.id, "state": item.state})
+                raise NotPossible(f"{title.zh}:{item.step} is frozen until {until.astimezone(playbook.zone).isoformat()}; say in the note (--note) why it has to change now.", {"item": item.id, "state": item.state})
             tx.event("freeze.opened", run=item.run, step=item.step, shop=item.shop, step_run=item.step_run, item=item.id, detail={"freeze": key, "reason": reason})

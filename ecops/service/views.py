@@ -91,7 +91,7 @@ def notes(connection: Connection, run, playbook: Playbook, now: datetime) -> dic
     return {
         "learned": [one for row in rows if row.what == "run.learned" for one in row.detail["learned"]],
         "overlaps": list(shared.values()),
-        "freezes": [{"freeze": key, "title": title, "from": iso(since), "until": iso(until), "steps": list(steps)} for key, title, since, until, steps in windows(playbook, run.anchors)],
+        "freezes": [{"freeze": key, "title": title.zh, "title_en": title.en, "from": iso(since), "until": iso(until), "steps": list(steps)} for key, title, since, until, steps in windows(playbook, run.anchors)],
         "provisional": sorted(unsure),
         "lint": still_wrong(connection, run, playbook, shared, now),
     }
