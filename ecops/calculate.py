@@ -42,10 +42,13 @@ def ask(lake: Lake, name: str, shops: tuple[str, ...], as_of: datetime, given: M
 def calculate(work: Work, lake: Lake) -> dict[int, Result]:
     """Results by step run. A task that breaks gives `failed`, never an exception: people are asked instead."""
     try:
-        answer = ask(lake, work.task, work.shops, work.as_of, work.params, work.anchors, work.timezone)
+        return _results(work, ask(lake, work.task, work.shops, work.as_of, work.params, work.anchors, work.timezone))
     except Exception as error:  # whatever a calculation does, the run goes on and a person is told
         message = f"{type(error).__name__}: {error}"[:500]
         return {number: Result("failed", f"计算出错:{message}", f"The calculation broke: {message}") for number, _ in work.rows}
+
+
+def _results(work: Work, answer: Answer) -> dict[int, Result]:
     if len(work.rows) == 1 and work.rows[0][1] == "":
         return {work.rows[0][0]: _rolled_up(answer)}
     return _by_shop(work, answer)
@@ -78,10 +81,13 @@ def verify(check: Check, lake: Lake) -> list[Verdict]:
     if check.wrong:
         return [_unsure(check, claim, f"无法提问:{check.wrong}", f"It cannot be asked: {check.wrong}") for claim in check.claims]
     try:
-        answer = ask(lake, check.task, check.shops, check.as_of, check.params, check.anchors, check.timezone)
+        return _verdicts(check, ask(lake, check.task, check.shops, check.as_of, check.params, check.anchors, check.timezone))
     except Exception as error:  # whatever a calculation does, the run goes on and a person is told
         message = f"{type(error).__name__}: {error}"[:500]
         return [_unsure(check, claim, f"计算出错:{message}", f"The calculation broke: {message}") for claim in check.claims]
+
+
+def _verdicts(check: Check, answer: Answer) -> list[Verdict]:
     results = {row["shop"]: _result(row, {}) for row in answer.verdicts.to_dicts()}
     if any(not claim.shop for claim in check.claims):
         results[""] = _rolled_up(answer)

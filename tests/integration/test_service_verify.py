@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from ecops import evidence
 from ecops.automation import _REGISTRY, Answer, Ask, Automation, Params
-from ecops.calculate import verify
+from ecops.calculate import calculate, verify
 from ecops.cli import cli
 from ecops.errors import BadCall, NotFound, NotPossible
 from ecops.home import Home
@@ -125,6 +125,22 @@ def test_a_tick_that_a_task_checks_is_done_and_counts_once_it_is_verified(store)
     found = row_of(store, item)
     assert (found.verification, found.checked["by"], found.checked["zh"], found.checked["ticked_by"]) == ("verified", "testing.stock_equals", "库存 120", "ben")
     assert [event.item for event in events(store, run, "item.verified")] == [item]
+    assert_consistent(store)
+
+
+@pytest.mark.parametrize("column", ["status", "zh", "missing"])
+def test_a_task_whose_verdict_lacks_a_part_leaves_the_tick_unverified_and_a_step_failed(store, monkeypatch, column):
+    def lacking(frames, ask):
+        whole = stock_equals(frames, ask)
+        return Answer(whole.verdicts.drop(column), whole.lists)
+
+    monkeypatch.setitem(_REGISTRY, STOCK.name, Automation(STOCK.name, "缺", "Lacks a part", (), (), Counted, lacking))
+    run = start(store, BOOK)
+    item = counted(store, run)
+    assert checked(store, run) == 1
+    assert (row_of(store, item).verification, column in row_of(store, item).checked["en"]) == ("unknown", True)
+    asked = work.Work(run, "e", "stock", "work", STOCK.name, "x", {"counted": 1}, ("a",), ((1, "a"),), NOW, {}, "Asia/Shanghai")
+    assert calculate(asked, NoLake())[1].status == "failed"
     assert_consistent(store)
 
 
