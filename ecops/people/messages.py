@@ -57,7 +57,7 @@ def compose(lines: Sequence[Line], digest: Digest | None, link: str | None, now:
         blocks.setdefault(one.line.kind, []).append(one)
     counts = {kind: sum(one.count for one in told if one.line.kind == kind) for kind in dict.fromkeys(one.line.kind for one in told)}
     listed, gates = (_together(digest.lines), _together(digest.gates)) if digest else ((), ())
-    named = {"blocks": blocks, "counts": counts, "more": sum(one.count for one in told[MOST_LINES:]), "digest": digest, "listed": listed, "gates": gates, "link": link, "now": now, "zone": zone}
+    named = {"blocks": blocks, "counts": counts, "more": sum(one.count for one in told[MOST_LINES:]), "digest": digest, "listed": listed, "gates": gates[:MOST_LINES], "waiting": len(digest.gates) if digest else 0, "link": link, "now": now, "zone": zone}
     text = _texts().get_template(f"message.{language}.txt").render(named)
     title, _, body = text.strip().partition("\n")
     return title.strip(), body.strip()

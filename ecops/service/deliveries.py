@@ -199,6 +199,8 @@ def again(store: Store, delivery: int, by: str, now: datetime) -> dict:
         row = _held(tx, delivery, by)
         if "queued" not in t.states.DELIVERY[row.state] or row.state == "sending":
             raise NotPossible(f"The delivery {delivery} is {row.state}; only one that failed or is uncertain can be sent again.", _json(row))
+        if not tx.one(select(t.notice.c.id).where(t.notice.c.delivery == delivery).limit(1)):
+            raise NotPossible(f"What the delivery {delivery} told went on over the next channel of {row.person}; 'ecops delivery list --person {row.person}' shows that one.", _json(row))
         tx.connection.execute(_moving(row.id, row.state, "queued", next_at=now, attempts=0, ended_at=None))
         tx.event("delivery.again", detail={"delivery": delivery, "was": row.state})
         return _json(tx.one(select(t.delivery).where(t.delivery.c.id == delivery)))

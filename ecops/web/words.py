@@ -129,6 +129,7 @@ _SENTENCES = [
     (r"The delivery \d+ went to (.+); only they .*", r"这条消息是发给 \1 的,只有本人能确认收到。"),
     (r"The delivery \d+ is \S+; there is nothing to acknowledge\.", "这条消息现在没有什么要确认的。"),
     (r"The delivery \d+ is \S+; only one that failed .*", "只有发送失败或不确定的消息可以再发。"),
+    (r"What the delivery \d+ told went on over the next channel of (\S+); .*", r"这条消息已改由 \1 的下一个联系方式发送,请看那一条。"),
     (r"There is no shop (.+?); .*", r"没有店铺 \1。"),
     (r"There is a person (\S+) already\.", r"编号 \1 已经有人用了。"),
     (r"'(.*)' cannot be a person's key; .*", "编号只能用小写字母、数字、- 和 _,以字母或数字开头。"),

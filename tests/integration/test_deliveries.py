@@ -216,6 +216,8 @@ def test_a_refusal_is_tried_again_ever_later_and_then_the_next_channel_is(reache
     (parcel,) = deliveries.claim(reached, "clock", now, None)
     assert parcel.url == url("cat", 2)
     assert deliveries.record(reached, parcel.delivery, "clock", GONE, now) == "failed" and len(rows(reached, t.delivery)) == 2
+    with pytest.raises(NotPossible, match="next channel of cat"):  # the other message has what it told
+        deliveries.again(reached, number, "ann", now)
     assert deliveries.again(reached, parcel.delivery, "ann", now)["state"] == "queued"
     assert [one.delivery for one in deliveries.claim(reached, "clock", now, None)] == [parcel.delivery]
 

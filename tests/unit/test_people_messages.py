@@ -98,3 +98,10 @@ def test_a_reason_and_a_moved_date_are_said():
 def test_a_digest_names_the_gates_first():
     _, body = compose([], Digest("09:00", 0, 1, 0, [line()], [line(what="上线决策", shop="")]), None, NOW, CHINA, "zh")
     assert body.startswith("■ 待你审批(1)\n· 上线决策|双11大促|11-10 18:00 截止,还有 9 小时\n\n■ 09:00 清单")
+
+
+def test_of_many_gates_the_most_urgent_are_named_and_all_are_counted():
+    gates = [line(what=f"决策 {n:03}", shop="", due=NOW + timedelta(hours=n)) for n in range(500)] + [line(what="决策 000", shop="", due=NOW)]
+    for language, count, twice in (("zh", "■ 待你审批(501)", "· 决策 000 ×2|"), ("en", "# Waiting for your decision (501)", "- 决策 000 x2 | ")):
+        _, body = compose([], Digest("09:00", 0, 1, 0, [line()], gates), None, NOW, CHINA, language)
+        assert count in body and twice in body and "决策 019" in body and "决策 020" not in body and "09:00" in body
