@@ -30,7 +30,7 @@ class Amendment:
     swap: Mapping[str, StepFile] = field(default_factory=dict)
 
     def of(self, book: Playbook) -> Playbook:
-        """The playbook as it is then, of the same version. Needs on a step that is left out fall away. Raises NotFound, BadCall with every mistake's place."""
+        """The playbook as it is then, of the same version. Needs on a step that is left out fall away, and what a gate reopens of them. Raises NotFound, BadCall with every mistake's place."""
         for key in (*self.skip, *self.swap):
             if key not in (ids := [step.id for step in book.steps]):
                 raise NotFound(f"{book.playbook} has no step {key}. {near(key, ids)}")
@@ -54,11 +54,11 @@ class Amendment:
         return {"stage": old["stage"], "id": old["id"]} | step, places
 
     def _sound(self, book: Playbook, old: dict, data: dict, places: Places) -> Playbook:
-        """What is wrong with the new steps, or comes of them; what the copy of the run had already is not their fault."""
+        """What is wrong with the new steps, or comes of them; what the copy of the run had already is not their fault, and hours that nothing counts any more harm nobody."""
         name = f"{book.playbook} v{book.version}"
         known = {(one.code, one.message) for one in check_data(old, {}, name, self.tasks, self.others)[1]}
         _, problems = check_data(data, places, name, self.tasks, self.others)
-        if errors := [one for one in problems if one.severity == ERROR and (one.code, one.message) not in known]:
+        if errors := [one for one in problems if one.severity == ERROR and one.code != "unused" and (one.code, one.message) not in known]:
             raise BadCall("\n".join(map(str, errors)))
         return Playbook.model_validate(data)
 
@@ -91,8 +91,16 @@ def _behind(written: Sequence[tuple[dict, Places]], step: Mapping[str, Any]) -> 
 
 
 def _without(step: dict, skipped: Sequence[str]) -> dict:
-    needs = step.get("needs")
-    return step | {"needs": [need for need in needs if need not in skipped]} if isinstance(needs, list) and set(map(str, needs)) & set(skipped) else step
+    """A step that neither needs what is skipped nor, a gate, reopens it."""
+    approval = step.get("approval")
+    if isinstance(approval, dict):
+        step = step | {"approval": _less(approval, "reopens", skipped)}
+    return _less(step, "needs", skipped)
+
+
+def _less(data: dict, field: str, skipped: Sequence[str]) -> dict:
+    keys = data.get(field)
+    return data | {field: [key for key in keys if key not in skipped]} if isinstance(keys, list) else data
 
 
 def _freezes(freezes: Sequence[dict], skipped: Sequence[str]) -> list[dict]:

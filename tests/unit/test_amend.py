@@ -50,6 +50,15 @@ def test_needs_and_freezes_on_a_skipped_step_fall_away():
     assert [(freeze.id, freeze.steps) for freeze in found.freezes] == [("f", ("sell",))]
 
 
+def test_a_gate_reopens_no_skipped_step_and_hours_nothing_counts_any_more_keep_no_step_in():
+    gate = {"id": "go", "approval": {"by": ["operations"], "reopens": ["answer", "plan"]}, "needs": ["answer", "plan"]}
+    old = book({"id": "answer", "checklist": ["one"], "due": "4 service hours after ready"}, {"id": "plan", "checklist": ["one"]}, gate, service_hours="09:00-21:00")
+    found = amended(old, skip=["answer"])
+    assert (found.step("go").approval.reopens, found.step("go").needs) == (("plan",), ("plan",))
+    assert amended(old, skip=["answer", "plan"]).step("go").approval.reopens == ()
+    assert ids(amended(found, skip=["plan"])) == ["go"]
+
+
 def test_a_swapped_step_keeps_its_place_stage_and_id():
     found = amended(sell="milestone: true\nneeds: [pick]\n")
     assert ids(found) == ids(book()) and found.step("sell").kind == "milestone" and found.step("sell").stage == "execution"
