@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, func, or_, select, update
 
 from ecops.errors import BadCall, NotFound, NotPossible
 from ecops.people import channel
@@ -22,6 +22,7 @@ from ecops.store.tx import Tx, chunks
 
 APART = timedelta(minutes=1)  # a person's messages: what falls due in between goes together
 LEASE = timedelta(minutes=2)  # a message takes seconds to send; after this nobody is sending it any more
+FARTHEST = timedelta(days=2)  # no service rests longer than a day: what is to wait beyond this was put off by a clock that was ahead
 BACKOFF = (timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=10), timedelta(minutes=30), timedelta(hours=2))
 _GATHERED, _KEPT = 20_000, 4_000  # notices looked at in one commit; characters kept of a reason
 _TAKEN = ("sending", "sent", "acknowledged", "uncertain", "failed")
@@ -80,7 +81,7 @@ def _drop(tx: Tx, rows: Sequence[Any], reason: str) -> None:
 
 def claim(store: Store, claimant: str, now: datetime, base: str | None, limit: int = 8) -> list[Parcel]:
     """Take messages that may go now, in one commit: nobody else sends them. What is closed meanwhile is left out; a channel's rate is kept. `base`: the pages' address."""
-    queued = select(t.delivery).where(t.delivery.c.state == "queued", t.delivery.c.next_at <= now)
+    queued = select(t.delivery).where(t.delivery.c.state == "queued", or_(t.delivery.c.next_at <= now, t.delivery.c.next_at > now + FARTHEST))
     while True:
         with store.read() as connection:
             if connection.execute(queued.limit(1)).first() is None:
@@ -132,12 +133,12 @@ def _contact(tx: Tx, row):
 def _free_at(tx: Tx, contact) -> datetime:
     """When the channel, whose row is held, may be used."""
     blocked = tx.one(select(t.channel).where(t.channel.c.channel == contact.channel)).blocked_until
-    if blocked and blocked > tx.now:
+    if blocked and tx.now < blocked <= tx.now + FARTHEST:
         return blocked
     count, span = channel.allowance(contact.url)
     used = select(t.delivery.c.claimed_at).where(t.delivery.c.channel == contact.channel, t.delivery.c.claimed_at > tx.now - span, t.delivery.c.claimed_at < tx.now + span, t.delivery.c.state.in_((*_TAKEN, "queued")))
     recent = [line.claimed_at for line in tx.all(used.order_by(t.delivery.c.claimed_at.desc()).limit(count))]
-    return recent[-1] + span if len(recent) == count else tx.now
+    return min(recent[-1] + span, tx.now + FARTHEST) if len(recent) == count else tx.now
 
 
 def record(store: Store, delivery: int, claimant: str, answer: channel.Answer, now: datetime) -> str:
@@ -172,8 +173,8 @@ def _give_up(tx: Tx, row, reason: str) -> str:
 
 
 def lost(store: Store, now: datetime) -> int:
-    """Messages whose sender ended before the answer came are uncertain from now on; gives how many."""
-    gone = (t.delivery.c.state == "sending") & (t.delivery.c.claimed_at < now - LEASE)
+    """Messages whose sender ended before the answer came are uncertain from now on, also those of a later time, of before the clock was set back; gives how many."""
+    gone = (t.delivery.c.state == "sending") & or_(t.delivery.c.claimed_at < now - LEASE, t.delivery.c.claimed_at > now + LEASE)
     with store.read() as connection:
         if connection.execute(select(t.delivery.c.id).where(gone).limit(1)).first() is None:
             return 0

@@ -292,6 +292,22 @@ def test_a_clock_that_was_set_back_keeps_nobody_waiting(reached):
     assert Counter(row.kind for row in rows(reached, t.notice)) == {"remind": 2, "assigned": 1}
 
 
+def test_what_a_clock_that_was_ahead_put_off_waits_no_longer_than_it_should(reached):
+    ahead = DUE + timedelta(days=30)
+    start(reached, playbook({**STEP, "role": "supply", "escalate": []}))
+    sweep.sweep(reached, ahead)
+    (parcel,) = take(reached, ahead)
+    assert deliveries.record(reached, parcel.delivery, "clock", Answer("busy", "often", timedelta(minutes=1)), ahead) == "queued"
+    assert deliveries.claim(reached, "clock", ahead, None) == []
+    assert [one.delivery for one in deliveries.claim(reached, "clock", DUE, None)] == [parcel.delivery]
+
+
+def test_a_message_whose_sender_ended_is_found_uncertain_after_the_clock_was_set_back(reached):
+    number = one_message(reached).delivery
+    assert deliveries.lost(reached, DUE - deliveries.LEASE) == 0
+    assert deliveries.lost(reached, DUE - timedelta(days=30)) == 1 and rows(reached, t.delivery, id=number)[0].state == "uncertain"
+
+
 def test_a_channel_s_pace_is_kept_by_clocks_at_once(store, monkeypatch):
     monkeypatch.setattr(deliveries.channel, "allowance", lambda url: (5, timedelta(minutes=1)))
     for number in range(30):
