@@ -13,7 +13,7 @@ from sqlalchemy import Connection, func, or_, select, update
 
 from ecops.errors import BadCall, NotFound, NotPossible
 from ecops.people import channel
-from ecops.service.notices import tell_instead
+from ecops.service.notices import quiet_end, tell_instead
 from ecops.service.staff import NOBODY, Staff
 from ecops.service.telling import still_true, written
 from ecops.store import tables as t
@@ -111,6 +111,10 @@ def _claim(tx: Tx, staff: Staff, row, contact, claimant: str, base: str | None) 
         tx.connection.execute(update(t.delivery).where(t.delivery.c.id == row.id).values(next_at=free, contact=contact.id, channel=contact.channel))
         return None
     rows = tx.all(select(t.notice).where(t.notice.c.delivery == row.id, t.notice.c.state == "gathered").order_by(t.notice.c.id))
+    if (heard := quiet_end(staff.people[row.person], tx.now)) > tx.now and not any(notice.urgent for notice in rows):
+        # tried again, or queued behind others, until the person's quiet hours began
+        tx.connection.execute(update(t.delivery).where(t.delivery.c.id == row.id).values(next_at=heard))
+        return None
     told, strayed = still_true(tx.connection, rows, staff)
     tell_instead(tx, staff, strayed)
     _drop(tx, [notice for notice, _ in strayed], "handed on")

@@ -222,6 +222,16 @@ def test_a_refusal_is_tried_again_ever_later_and_then_the_next_channel_is(reache
     assert [one.delivery for one in deliveries.claim(reached, "clock", now, None)] == [parcel.delivery]
 
 
+def test_a_second_try_does_not_come_in_quiet_hours(reached):
+    people.settle(reached, "cat", "cat", NOW, quiet="18:01-08:00")
+    number = one_message(reached).delivery
+    assert deliveries.record(reached, number, "clock", REFUSED, DUE + timedelta(seconds=59)) == "queued"
+    assert deliveries.claim(reached, "clock", DUE + timedelta(minutes=5), None) == []
+    morning = datetime(2026, 11, 11, 8, tzinfo=CHINA)
+    assert rows(reached, t.delivery, id=number)[0].next_at == morning
+    assert [one.delivery for one in deliveries.claim(reached, "clock", morning, None)] == [number]
+
+
 def test_a_lost_answer_is_uncertain_and_only_a_person_sends_it_again(reached):
     number = one_message(reached).delivery
     assert deliveries.record(reached, number, "clock", LOST, DUE) == "uncertain"
