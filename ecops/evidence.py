@@ -67,9 +67,3 @@ def stored(home: Path, name: str) -> Path | None:
     """The file of that name, if it is one of ours."""
     path = home / "evidence" / name
     return path if _NAME.fullmatch(name) and path.is_file() else None
-
-
-def size_of(home: Path, name: str | None) -> int | None:
-    """Bytes of a kept file; None when there is none."""
-    path = stored(home, name) if name else None
-    return path.stat().st_size if path else None

@@ -30,7 +30,7 @@ def _settings(command):
 @person.command("add")
 @click.argument("key")
 @_settings
-@click.option("--channel", "channels", multiple=True, help="an address of apprise, such as dingtalk://... or mailto://...; the first is tried first")
+@click.option("--channel", "channels", multiple=True, help="an address of apprise, such as dingtalk://... or mailtos://...; the first is tried first")
 @json_option
 @with_store
 def person_add(home: Home, store, key: str, name, language, timezone, quiet, digests, channels: tuple[str, ...], as_json: bool) -> None:

@@ -253,15 +253,6 @@ def counts(connection: Connection) -> dict[str, int]:
     return found | {"waiting": waiting}
 
 
-def next_moment(connection: Connection) -> datetime | None:
-    """When the next message may go."""
-    moments = [
-        connection.execute(select(func.min(t.notice.c.not_before)).where(t.notice.c.state == "waiting")).scalar(),
-        connection.execute(select(func.min(t.delivery.c.next_at)).where(t.delivery.c.state == "queued")).scalar(),
-    ]
-    return min((t.Instant().process_result_value(at, connection.dialect) for at in moments if at is not None), default=None)
-
-
 def _json(row) -> dict:
     def iso(at: datetime | None) -> str | None:
         return at.isoformat() if at else None

@@ -152,7 +152,7 @@ _SENTENCES = [
     (r"(\d+) items would change hands now, .*", r"现在会转交 \1 项,和刚才看到的不同,请再看一次。"),
     (r"That is too long\.", "内容太长了。"),
     (r"An address of the web says not .*", "网址看不出是哪种服务:钉钉写 dingtalk://机器人密钥,飞书写 feishu://密钥,企业微信写 wecombot://密钥,自己的接收端写 jsons://主机/路径。"),
-    (r"The address (\S+) is of no service .*", r"消息不能经 \1 发送,写成 dingtalk:// feishu:// wecombot:// mailto:// 这样的地址。"),
+    (r"The address (\S+) is of no service .*", r"消息不能经 \1 发送,写成 dingtalk:// feishu:// wecombot:// mailtos:// 这样的地址。"),
     (r"The address (\S+) asks for the method .*", r"地址 \1 的 method 只能是 POST 或 PUT。"),
     (r"The address (\S+) cannot be read: write it as (.+)\.", r"读不懂地址 \1,写成这样:\2。"),
     (r"The address (\S+) holds blanks .*: write it as (.+)\.", r"地址 \1 里有空格或太长,写成这样:\2。"),
